@@ -1,0 +1,221 @@
+//! One client call: what was asked, where, and in which protocol. `route` is a pure table.
+
+use bytes::Bytes;
+
+use crate::fault::{Failure, Kind};
+use crate::ir::Protocol;
+use crate::json::Body;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// An answer from a model.
+    Generate,
+    /// How many tokens a prompt has.
+    CountTokens,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    Health,
+    /// The list of models, in the shape of `protocol`.
+    Models {
+        protocol: Protocol,
+    },
+    Model {
+        protocol: Protocol,
+        id: String,
+    },
+    Call(Endpoint),
+}
+
+/// What the path alone says about a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub protocol: Protocol,
+    pub operation: Operation,
+    /// Gemini puts the model into the path.
+    pub model: Option<String>,
+    /// Gemini chooses streaming by path.
+    pub stream: Option<bool>,
+    /// A Gemini stream without `alt=sse` is one JSON array.
+    pub json_array: bool,
+    /// `/{provider}/v1/...` pins a provider.
+    pub provider: Option<String>,
+}
+
+/// The parts of an HTTP request that routing reads. Header names are lower case.
+pub struct Head<'a> {
+    pub method: &'a str,
+    /// Still percent-encoded, without the query.
+    pub path: &'a str,
+    pub query: &'a str,
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Head<'_> {
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then(|| unescape(value))
+        })
+    }
+}
+
+pub fn unescape(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// A request, read and routed.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Ours, for headers and logs.
+    pub id: String,
+    pub endpoint: Endpoint,
+    /// As the client named it, before aliases.
+    pub model: String,
+    pub stream: bool,
+    pub body: Body,
+    /// Protocol headers that a relay passes on: `anthropic-beta`, `anthropic-version`, `openai-beta`.
+    pub headers: Vec<(&'static str, String)>,
+    /// Hash of what identifies the conversation, so that it stays with one account.
+    pub affinity: Option<u64>,
+    /// Seconds, for the `created` fields of answers.
+    pub created: u64,
+}
+
+impl Call {
+    pub fn protocol(&self) -> Protocol {
+        self.endpoint.protocol
+    }
+}
+
+/// A request to a provider. No `Debug`: it holds a credential.
+pub struct HttpRequest {
+    pub method: &'static str,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+pub struct HttpResponse<B> {
+    pub status: u16,
+    /// Lower-case names.
+    pub headers: Vec<(String, String)>,
+    pub body: B,
+}
+
+/// The first value of a header in a list of lower-case names.
+pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// The protocol whose error shape a path expects, known even when the path leads nowhere.
+pub fn protocol_of(path: &str) -> Protocol {
+    let has = |part: &str| path.split('/').any(|segment| segment == part);
+    if has("messages") {
+        Protocol::Messages
+    } else if has("v1beta") || has("v1beta1") || path.contains("/models/") && path.contains(':') {
+        Protocol::Gemini
+    } else if has("responses") {
+        Protocol::Responses
+    } else if path.starts_with("/api/") || path.starts_with("/ollama/") {
+        Protocol::Ollama
+    } else {
+        Protocol::Chat
+    }
+}
+
+/// Find what `head` asks for. `is_provider` tells whether a first path segment names a provider.
+pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Route, Failure> {
+    let decoded = unescape(head.path);
+    let mut path = decoded.trim_start_matches('/').trim_end_matches('/');
+    let mut provider = None;
+    if let Some((first, rest)) = path.split_once('/')
+        && is_provider(first)
+    {
+        provider = Some(first.to_owned());
+        path = rest;
+    }
+    let call = |protocol, operation| {
+        Ok(Route::Call(Endpoint {
+            protocol,
+            operation,
+            model: None,
+            stream: None,
+            json_array: false,
+            provider: provider.clone(),
+        }))
+    };
+    let (method, found) = match path {
+        "healthz" => ("GET", Ok(Route::Health)),
+        "v1/chat/completions" | "chat/completions" => ("POST", call(Protocol::Chat, Operation::Generate)),
+        "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
+        "v1/messages" | "messages" => ("POST", call(Protocol::Messages, Operation::Generate)),
+        "v1/messages/count_tokens" => ("POST", call(Protocol::Messages, Operation::CountTokens)),
+        "v1/models" | "models" => ("GET", Ok(Route::Models { protocol: models_shape(head) })),
+        "v1beta/models" => ("GET", Ok(Route::Models { protocol: Protocol::Gemini })),
+        _ => match path.split_once("models/") {
+            Some(("v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/", rest)) => {
+                return model_route(head, path, rest, provider);
+            }
+            _ => return Err(unknown(head)),
+        },
+    };
+    if method == head.method || method == "GET" && head.method == "HEAD" {
+        found
+    } else {
+        Err(wrong_method(head, method))
+    }
+}
+
+/// `models/{id}` and `models/{id}:{method}`. A model id may itself contain slashes and colons.
+fn model_route(head: &Head<'_>, path: &str, rest: &str, provider: Option<String>) -> Result<Route, Failure> {
+    if head.method == "GET" || head.method == "HEAD" {
+        let protocol = if path.starts_with("v1/") { models_shape(head) } else { Protocol::Gemini };
+        return Ok(Route::Model { protocol, id: rest.to_owned() });
+    }
+    if head.method != "POST" {
+        return Err(wrong_method(head, "POST"));
+    }
+    let Some((model, verb)) = rest.rsplit_once(':') else { return Err(unknown(head)) };
+    let (operation, stream) = match verb {
+        "generateContent" => (Operation::Generate, false),
+        "streamGenerateContent" => (Operation::Generate, true),
+        "countTokens" => (Operation::CountTokens, false),
+        _ => return Err(unknown(head)),
+    };
+    Ok(Route::Call(Endpoint {
+        protocol: Protocol::Gemini,
+        operation,
+        model: Some(model.to_owned()),
+        stream: Some(stream),
+        json_array: stream && head.query("alt").as_deref() != Some("sse"),
+        provider,
+    }))
+}
+
+/// `GET /v1/models` is asked by three families of SDKs; their headers tell them apart.
+fn models_shape(head: &Head<'_>) -> Protocol {
+    if (head.header)("anthropic-version").is_some() {
+        Protocol::Messages
+    } else if (head.header)("x-goog-api-key").is_some() || head.query("key").is_some() {
+        Protocol::Gemini
+    } else {
+        Protocol::Chat
+    }
+}
+
+fn unknown(head: &Head<'_>) -> Failure {
+    Failure::new(Kind::NotFound, format!("no such endpoint: {} {}", head.method, printable(head.path)))
+}
+
+fn wrong_method(head: &Head<'_>, allowed: &str) -> Failure {
+    let path = printable(head.path);
+    Failure::new(Kind::MethodNotAllowed, format!("{path} takes {allowed}, not {}", head.method))
+}
+
+/// A client's text as part of our own sentence: bounded, no control characters.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -1,0 +1,280 @@
+//! JSON without re-serializing: a body indexed by its top-level members, raw values kept as they were written, and
+//! decoding errors that name the field.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A borrowed string inside an `Option` or a `Vec`; serde borrows a bare `Cow` only at the top of a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        text.0.into_owned()
+    }
+}
+
+/// A JSON value kept as its source text: big numbers, key order and white space survive.
+#[derive(Clone)]
+pub struct Json(Box<RawValue>);
+
+impl Json {
+    /// The text, if it is one complete JSON value.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        // `from_str` would keep surrounding white space inside the raw value.
+        RawValue::from_string(text.trim().to_owned()).map(Self)
+    }
+
+    /// The text, if it is a JSON object.
+    pub fn object(text: &str) -> Option<Self> {
+        Self::parse(text).ok().filter(Self::is_object)
+    }
+
+    pub fn empty_object() -> Self {
+        Self::of(&serde_json::Map::new())
+    }
+
+    /// A value of ours as JSON. Maps with string keys and plain structs cannot fail to serialize.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
+        serde_json::value::to_raw_value(value).map_or_else(|_| Self(RawValue::NULL.to_owned()), Self)
+    }
+
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+
+    pub fn is_object(&self) -> bool {
+        self.get().starts_with('{')
+    }
+
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.get()).unwrap_or_default()
+    }
+}
+
+impl From<&RawValue> for Json {
+    fn from(raw: &RawValue) -> Self {
+        Self(raw.to_owned())
+    }
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self::empty_object()
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get())
+    }
+}
+
+/// Textual: `1.0` and `1` differ.
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Why a JSON text was refused, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}{message}", .at, if .at.is_empty() { "" } else { ": " })]
+pub struct JsonError {
+    /// Path of the offending value, `messages[3].content`; empty for the document itself.
+    pub at: String,
+    pub message: String,
+}
+
+impl JsonError {
+    pub fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { at: at.into(), message: message.into() }
+    }
+
+    /// The same error, seen from one level further out.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        let dot = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
+        self.at = format!("{outer}{dot}{}", self.at);
+        self
+    }
+}
+
+/// Decode `bytes`. The path of a failure is found by a second pass, so that success costs nothing extra.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Err(traced) => {
+                let at = traced.path().to_string();
+                JsonError::new(if at == "." { "" } else { &at }, words(traced.inner()))
+            }
+            Ok(_) => JsonError::new("", words(&error)),
+        }
+    })
+}
+
+/// serde's own words end in a position that only a syntax error needs.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if error.is_data() { text.split(" at line ").next().unwrap_or_default().to_owned() } else { text }
+}
+
+/// A JSON object body, indexed by top-level member and never re-serialized.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    bytes: Bytes,
+    index: Vec<(String, Range<usize>)>,
+}
+
+/// More top-level members than this are a mistake or an attack: the widest recorded request has 21.
+const MEMBERS: usize = 256;
+
+impl Body {
+    /// Index `bytes`. Duplicate keys are refused: two readers may disagree on which one wins, and that disagreement
+    /// would slip past a model allow-list.
+    pub fn parse(bytes: Bytes) -> Result<Self, JsonError> {
+        let members: Members<'_> = serde_json::from_slice(&bytes)
+            .map_err(|error| JsonError::new("", format!("request body is not a JSON object: {error}")))?;
+        let base = bytes.as_ptr().addr();
+        let mut index = Vec::<(String, Range<usize>)>::with_capacity(members.0.len());
+        for (key, value) in members.0 {
+            if index.iter().any(|(seen, _)| *seen == key) {
+                return Err(JsonError::new(key, "duplicate key"));
+            }
+            if index.len() == MEMBERS {
+                return Err(JsonError::new("", format!("more than {MEMBERS} top-level members")));
+            }
+            let start = value.get().as_ptr().addr() - base;
+            index.push((key.into_owned(), start..start + value.get().len()));
+        }
+        Ok(Self { bytes, index })
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The source text of one member.
+    pub fn raw(&self, key: &str) -> Option<&[u8]> {
+        let (_, span) = self.index.iter().find(|(k, _)| k == key)?;
+        self.bytes.get(span.clone())
+    }
+
+    /// One member, decoded; `None` when absent or `null`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JsonError> {
+        self.raw(key).map_or(Ok(None), |raw| decode::<Option<T>>(raw).map_err(|error| error.within(key)))
+    }
+
+    /// The whole body decoded as one type.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
+        decode(&self.bytes)
+    }
+
+    /// The body with some top-level members set (`Some`) or removed (`None`); every other byte is as it was.
+    pub fn splice(&self, edits: &[(&str, Option<&str>)]) -> Bytes {
+        let mut cuts: Vec<(Range<usize>, String)> = Vec::with_capacity(edits.len());
+        let mut added = String::new();
+        let mut left = self.index.len();
+        for (key, edit) in edits {
+            match (self.index.iter().find(|(k, _)| k == key), edit) {
+                (Some((_, span)), Some(text)) => cuts.push((span.clone(), (*text).to_owned())),
+                (Some((_, span)), None) => {
+                    cuts.push((self.member_span(span), String::new()));
+                    left -= 1;
+                }
+                (None, Some(text)) => {
+                    added.push_str(&format!("{}:{text},", Json::of(key).get()));
+                }
+                (None, None) => {}
+            }
+        }
+        if cuts.is_empty() && added.is_empty() {
+            return self.bytes.clone();
+        }
+        if !added.is_empty() {
+            if left == 0 {
+                added.pop();
+            }
+            let open = memchr::memchr(b'{', &self.bytes).map_or(0, |at| at + 1);
+            cuts.push((open..open, added));
+        }
+        cuts.sort_by_key(|(span, _)| (span.start, span.end));
+        let mut out = Vec::with_capacity(self.bytes.len() + cuts.iter().map(|(_, text)| text.len()).sum::<usize>());
+        let mut at = 0;
+        for (span, text) in cuts {
+            out.extend_from_slice(self.bytes.get(at..span.start).unwrap_or_default());
+            out.extend_from_slice(text.as_bytes());
+            at = at.max(span.end);
+        }
+        out.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
+        out.into()
+    }
+
+    /// A member with its key and one of its commas, so that removing it leaves valid JSON.
+    fn member_span(&self, value: &Range<usize>) -> Range<usize> {
+        let is_space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
+        let before = self.bytes.get(..value.start).unwrap_or_default();
+        let position = self.index.iter().position(|(_, span)| span == value).unwrap_or_default();
+        // What lies between two values is `, "key" :`; the previous value's end bounds the key from the left.
+        let from = match position.checked_sub(1).and_then(|i| self.index.get(i)) {
+            Some((_, previous)) => previous.end,
+            None => memchr::memchr(b'{', before).map_or(0, |at| at + 1),
+        };
+        if position > 0 {
+            return from..value.end;
+        }
+        let after = self.bytes.get(value.end..).unwrap_or_default();
+        let gap = after.iter().take_while(|b| is_space(b)).count();
+        let comma = usize::from(after.get(gap) == Some(&b','));
+        from..value.end + if comma == 1 { gap + 1 } else { 0 }
+    }
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Visit<'a> {
+            type Value = Members<'a>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some((key, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    members.push((key.0, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visit(std::marker::PhantomData))
+    }
+}

@@ -1,0 +1,44 @@
+//! Sluice: one base URL and one key in front of all your AI accounts, on Cloudflare Workers.
+//!
+//! ```text
+//!  client bytes                                                                client bytes
+//!     |                                                                            ^
+//!  call::route ──> Call                                                            |
+//!  access      ──> who is calling                                                  |
+//!  route       ──> which providers have the model                                  |
+//!  exec::run   ──> pool.plan ──> [account, account, …]                             |
+//!     |   for each: upstream::payload ──> Upstream::request ──> io.send            |
+//!     |             non-2xx ──> Upstream::classify ──> Fault ──> next, or stop     |
+//!     |             2xx ──> Pump: relay or translate ..............................+
+//!     └──> io.report, after the answer
+//! ```
+//!
+//! Everything but `shell` is pure: bytes and values in, bytes and values out; time and randomness are arguments.
+
+// Modules in the order a request meets them.
+pub mod call;
+pub mod json;
+
+pub mod access;
+pub mod route;
+
+pub mod pool;
+
+pub mod exec;
+pub mod pump;
+pub mod upstream;
+
+pub mod framing;
+pub mod ir;
+pub mod protocol;
+
+pub mod catalogue;
+pub mod reasoning;
+
+pub mod fault;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! One provider answer on its way to the client: relayed as it is, or translated event by event.
+//!
+//! ```text
+//!            +-- Relay: Framer -> Inspect (a look)            the same bytes ---+
+//! chunk -----+                                                                  +--> out
+//!            +-- Translate: Framer -> Decode -> Restorer -> Grammar -> Encode --+
+//! ```
+//!
+//! Until [`Pump::started`] the caller holds `out` back and may still try another account. Afterwards every error is
+//! written into the answer by [`Pump::fail`]. An answer that just stops is an error, whatever was said before.
+
+use crate::call::Call;
+use crate::fault::{Failure, Kind};
+use crate::framing::{Frame, Framer};
+use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
+use crate::protocol::tools::{Restore, Restorer};
+use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
+use crate::upstream::Payload;
+
+/// 64 MiB: a whole answer with the largest images seen, and half an isolate.
+const WHOLE_LIMIT: usize = 64 << 20;
+
+pub struct Pump {
+    report: Report,
+    failed: bool,
+    flow: Flow,
+    client: &'static dyn Inbound,
+    wire: &'static dyn Outbound,
+}
+
+enum Flow {
+    /// A stream, framed.
+    Relay {
+        framer: Framer,
+        inspect: Box<dyn Inspect>,
+        style: Style,
+        keep_usage: bool,
+        held: Vec<u8>,
+        sent: bool,
+    },
+    Translate {
+        framer: Framer,
+        decode: Box<dyn Decode>,
+        output: Output,
+    },
+    /// A body that means nothing before it is complete.
+    WholeRelay {
+        body: Vec<u8>,
+    },
+    WholeTranslate {
+        body: Vec<u8>,
+        output: Output,
+    },
+    Done,
+}
+
+/// How relayed frames are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    AsTheyCame,
+    /// Gemini without `alt=sse`: the data of each frame is an element.
+    JsonArray,
+}
+
+/// Where translated events go.
+struct Output {
+    restore: Restore,
+    pending: Option<String>,
+    grammar: Grammar,
+    to: To,
+}
+
+enum To {
+    Stream(Box<dyn Encode>),
+    Whole(Box<Collector>),
+}
+
+/// What the pump needs to remember of the call for a whole, translated answer.
+pub struct Answering<'a> {
+    pub call: &'a Call,
+    pub payload: &'a Payload,
+    /// The provider answered with a stream, by its content type.
+    pub streamed: bool,
+}
+
+impl Pump {
+    pub fn new(answering: &Answering<'_>) -> Self {
+        let Answering { call, payload, streamed } = *answering;
+        let wire = payload.wire;
+        let client = inbound(call.protocol());
+        let output = |to| Output { restore: payload.restore.clone(), pending: None, grammar: Grammar::default(), to };
+        let to = || {
+            if call.stream {
+                To::Stream(client.encoder(&Echo { call, request: payload.request.as_ref() }))
+            } else {
+                To::Whole(Box::default())
+            }
+        };
+        let framer = || Framer::new(wire.framing());
+        let relay = payload.request.is_none();
+        let flow = match (relay && streamed == call.stream, streamed) {
+            (true, true) => Flow::Relay {
+                framer: framer(),
+                inspect: wire.inspector(),
+                style: if call.endpoint.json_array { Style::JsonArray } else { Style::AsTheyCame },
+                keep_usage: wants_usage(call),
+                held: Vec::new(),
+                sent: false,
+            },
+            (true, false) => Flow::WholeRelay { body: Vec::new() },
+            (false, true) => Flow::Translate { framer: framer(), decode: wire.decoder(), output: output(to()) },
+            (false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
+        };
+        Self { report: Report::default(), failed: false, flow, client, wire }
+    }
+
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Content has been seen: what was written so far may go to the client.
+    pub fn started(&self) -> bool {
+        self.report.started
+    }
+
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Take bytes from the provider, add bytes for the client.
+    pub fn chunk(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let report = &mut self.report;
+        match &mut self.flow {
+            Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
+                let mut from = 0;
+                framer
+                    .push(chunk, |frame, after| {
+                        let pass = inspect.frame(frame, report)?;
+                        let keep = pass == Pass::Keep || *keep_usage;
+                        match style {
+                            Style::AsTheyCame if keep => {
+                                out.append(held);
+                                out.extend_from_slice(chunk.get(from..after).unwrap_or_default());
+                            }
+                            Style::JsonArray if keep => element(frame, sent, out),
+                            Style::AsTheyCame | Style::JsonArray => held.clear(),
+                        }
+                        from = after;
+                        Ok(())
+                    })
+                    .and_then(|()| {
+                        // A frame still incomplete stays here: if the stream is cut, the client never sees its half.
+                        if *style == Style::AsTheyCame {
+                            held.extend_from_slice(chunk.get(from..).unwrap_or_default());
+                        }
+                        Ok(())
+                    })
+            }
+            Flow::Translate { framer, decode, output } => {
+                framer.push(chunk, |frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
+            }
+            Flow::WholeRelay { body } | Flow::WholeTranslate { body, .. } => {
+                if body.len() + chunk.len() > WHOLE_LIMIT {
+                    return Err(StreamError::Malformed(format!("answer exceeds {WHOLE_LIMIT} bytes")));
+                }
+                body.extend_from_slice(chunk);
+                Ok(())
+            }
+            Flow::Done => Ok(()),
+        }
+    }
+
+    /// The provider's body ended. Completes the answer, or says why it is none.
+    pub fn end(&mut self, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let report = &mut self.report;
+        match std::mem::replace(&mut self.flow, Flow::Done) {
+            Flow::Relay { mut framer, mut inspect, style, keep_usage, mut held, mut sent } => {
+                framer.finish(|frame, _| -> Result<(), StreamError> {
+                    let keep = inspect.frame(frame, report)? == Pass::Keep || keep_usage;
+                    match style {
+                        Style::JsonArray if keep => element(frame, &mut sent, out),
+                        _ if !keep => held.clear(),
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                if !report.finished {
+                    // `fail` ends the array that was begun.
+                    self.flow = Flow::Relay { framer, inspect, style, keep_usage, held: Vec::new(), sent };
+                    return Err(StreamError::Cut);
+                }
+                out.append(&mut held);
+                if style == Style::JsonArray {
+                    out.extend_from_slice(if sent { b"\n]" } else { b"[]" });
+                }
+                Ok(())
+            }
+            Flow::Translate { mut framer, mut decode, mut output } => {
+                let result = framer
+                    .finish(|frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
+                    .and_then(|()| output.run(report, out, |sink| decode.end(sink)));
+                let finished = output.grammar.finished();
+                let result = result.and(if finished { Ok(()) } else { Err(StreamError::Cut) });
+                if let Err(error) = result {
+                    self.flow = Flow::Translate { framer, decode, output };
+                    return Err(error);
+                }
+                output.complete(self.client, echo, out)
+            }
+            Flow::WholeRelay { body } => {
+                self.wire.inspect_response(&body, report)?;
+                *report = Report { started: true, finished: true, ..*report };
+                out.extend_from_slice(&body);
+                Ok(())
+            }
+            Flow::WholeTranslate { body, mut output } => {
+                let wire = self.wire;
+                output.run(report, out, |sink| wire.decode_response(&body, sink))?;
+                if !output.grammar.finished() {
+                    return Err(StreamError::Cut);
+                }
+                report.started = true;
+                output.complete(self.client, echo, out)
+            }
+            Flow::Done => Ok(()),
+        }
+    }
+
+    /// The answer broke after it had started: end it with the client protocol's own error. Once.
+    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.failed, true) || self.report.finished && matches!(self.flow, Flow::Done) {
+            return;
+        }
+        match std::mem::replace(&mut self.flow, Flow::Done) {
+            Flow::Relay { style: Style::JsonArray, sent, .. } => {
+                out.extend_from_slice(if sent { b",\n" } else { b"[" });
+                out.extend_from_slice(&self.client.encode_failure(failure));
+                out.extend_from_slice(b"\n]");
+            }
+            Flow::Translate { output: Output { to: To::Stream(mut encode), .. }, .. }
+            | Flow::WholeTranslate { output: Output { to: To::Stream(mut encode), .. }, .. } => {
+                encode.failure(failure, out);
+            }
+            Flow::Relay { .. } | Flow::Done => self.client.failure_frame(failure, out),
+            // Nothing of a whole answer has been sent; the caller still owns the status line.
+            Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } => {}
+        }
+    }
+}
+
+fn element(frame: Frame<'_>, sent: &mut bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(if std::mem::replace(sent, true) { b",\n" } else { b"[" });
+    out.extend_from_slice(frame.data);
+}
+
+/// Whether a Chat client asked for the usage chunk that we always ask the provider for.
+fn wants_usage(call: &Call) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Options {
+        #[serde(default)]
+        include_usage: bool,
+    }
+    call.body.get::<Options>("stream_options").ok().flatten().is_some_and(|options| options.include_usage)
+}
+
+impl Output {
+    /// Run one decoding step with this output as its sink.
+    fn run(
+        &mut self,
+        report: &mut Report,
+        out: &mut Vec<u8>,
+        step: impl FnOnce(&mut dyn Sink) -> Result<(), StreamError>,
+    ) -> Result<(), StreamError> {
+        let Self { restore, pending, grammar, to } = self;
+        let mut checked = Checked { grammar, report, to, out, broken: None };
+        let result = if restore.is_empty() {
+            step(&mut checked)
+        } else {
+            step(&mut Restorer { restore, pending, sink: &mut checked })
+        };
+        match checked.broken {
+            Some(error) => Err(StreamError::Malformed(error.to_string())),
+            None => result,
+        }
+    }
+
+    fn complete(self, client: &dyn Inbound, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if let To::Whole(collector) = self.to {
+            let done = Completion::of(*collector).ok_or(StreamError::Cut)?;
+            client.encode_response(&done, echo, out);
+        }
+        Ok(())
+    }
+}
+
+/// The grammar's guard before the encoder: a decoder's mistake becomes an error, not a broken answer.
+struct Checked<'a> {
+    grammar: &'a mut Grammar,
+    report: &'a mut Report,
+    to: &'a mut To,
+    out: &'a mut Vec<u8>,
+    broken: Option<GrammarError>,
+}
+
+impl Sink for Checked<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if self.broken.is_some() {
+            return;
+        }
+        if let Err(error) = self.grammar.event(&event) {
+            self.broken = Some(error);
+            return;
+        }
+        match &event {
+            Event::Delta { delta: Delta::Text(text) | Delta::Json(text) | Delta::Data(text), .. } => {
+                self.report.started |= !text.is_empty();
+            }
+            Event::Delta { delta: Delta::Seal(_), .. } => {}
+            Event::BlockStart { block, .. } => {
+                use crate::ir::event::Block;
+                self.report.started |= matches!(block, Block::ToolCall { .. } | Block::Opaque { .. });
+            }
+            Event::Usage(usage) => self.report.usage = *usage,
+            Event::Finish(_) => *self.report = Report { started: true, finished: true, ..*self.report },
+            Event::Start { .. } | Event::BlockEnd { .. } => {}
+        }
+        match self.to {
+            To::Stream(encode) => encode.event(event, self.out),
+            To::Whole(collector) => collector.event(event),
+        }
+    }
+}
+
+/// What a broken answer is to the client, once content has been sent.
+pub fn failure_of(error: &StreamError) -> Failure {
+    match error {
+        StreamError::Refused { status, body } => {
+            let kind = Kind::of_status(*status);
+            let message = crate::protocol::any_error_message(body);
+            Failure::new(kind, message.unwrap_or_else(|| "the provider reported an error".to_owned()))
+        }
+        StreamError::Stalled => Failure::new(Kind::Timeout, error.to_string()),
+        StreamError::Malformed(_) | StreamError::Cut | StreamError::TooLarge(_) => {
+            Failure::new(Kind::Upstream, format!("the provider's answer is incomplete: {error}"))
+        }
+    }
+}

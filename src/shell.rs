@@ -1,0 +1,1 @@
+//! The Worker: bindings in, bindings out. Thin on purpose.

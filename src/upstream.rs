@@ -1,0 +1,128 @@
+//! A provider: where to send, how to sign, what its refusals mean. It reuses protocols; it is not one.
+
+pub mod anthropic;
+pub mod demo;
+pub mod google;
+pub mod limits;
+pub mod openai;
+
+use bytes::Bytes;
+
+use crate::call::{Call, HttpRequest, Operation};
+use crate::fault::{Failure, Fault, Millis};
+use crate::ir::{Protocol, Request};
+use crate::json::Json;
+use crate::protocol::tools::{self, Restore};
+use crate::protocol::{Outbound, inbound, seal, turns};
+
+/// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
+#[derive(Clone, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// For the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What an account signs its requests with.
+#[derive(Clone, Default)]
+pub struct Credential {
+    /// API key or access token.
+    pub access: Secret,
+    pub refresh: Option<Secret>,
+    pub expires: Option<Millis>,
+}
+
+/// One account, resolved far enough to be asked.
+#[derive(Clone)]
+pub struct Target {
+    pub account: String,
+    pub provider: String,
+    pub upstream: &'static dyn Upstream,
+    /// Overrides the provider's own address; no trailing slash.
+    pub base_url: Option<String>,
+    /// The provider's name for the model.
+    pub model: String,
+    pub headers: Vec<(String, String)>,
+    pub credential: Credential,
+}
+
+/// A provider's refusal, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    pub status: u16,
+    pub headers: &'a [(String, String)],
+    pub body: &'a [u8],
+}
+
+pub trait Upstream: Sync {
+    fn name(&self) -> &'static str;
+    /// The wire to use for a client of `protocol`; the client's own wherever the provider has it.
+    fn speaks(&self, protocol: Protocol, model: &str) -> &'static dyn Outbound;
+    /// Whether the provider has its own way to do `operation` on the wire it speaks.
+    fn supports(&self, operation: Operation, wire: Protocol) -> bool {
+        let _ = wire;
+        operation == Operation::Generate
+    }
+    /// Quirks of the provider, applied to the canonical request before it is encoded.
+    fn adapt(&self, request: &mut Request) {
+        let _ = request;
+    }
+    /// Members of a relayed body to set or remove, beyond the model.
+    fn splices(&self, call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {
+        let _ = (call, wire);
+        Vec::new()
+    }
+    /// Address and sign.
+    fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure>;
+    /// What a refusal means. Also called for an error inside a 200, with the status it would have had.
+    fn classify(&self, refusal: Refusal<'_>, now: Millis) -> Fault;
+}
+
+/// What goes to the provider, and how to read what comes back.
+pub struct Payload {
+    pub wire: &'static dyn Outbound,
+    pub body: Bytes,
+    pub stream: bool,
+    /// The canonical request, when the protocols differ; `None` in a relay.
+    pub request: Option<Request>,
+    pub restore: Restore,
+}
+
+/// The bytes to send: the client's own with a few members spliced when both sides speak one protocol, else a request
+/// composed from the canonical form.
+pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
+    let wire = target.upstream.speaks(call.protocol(), &target.model);
+    if wire.protocol() == call.protocol() {
+        let body = relay_body(call, target, wire.protocol());
+        return Ok(Payload { wire, body, stream: call.stream, request: None, restore: Restore::default() });
+    }
+    let mut request = inbound(call.protocol()).decode_request(call)?;
+    target.model.clone_into(&mut request.model);
+    request.stream = call.stream;
+    turns::normalize(&mut request);
+    target.upstream.adapt(&mut request);
+    let restore = tools::fit(&mut request, wire.tool_rules());
+    let body = wire.encode_request(&request)?.into();
+    Ok(Payload { wire, body, stream: request.stream, request: Some(request), restore })
+}
+
+fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
+    let mut edits = target.upstream.splices(call, wire);
+    // Gemini's model is in the path; a body that names one too is the client's business.
+    if call.endpoint.model.is_none() && target.model != call.model {
+        edits.push(("model", Some(Json::of(&target.model).get().to_owned())));
+    }
+    let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).collect();
+    seal::strip(&call.body.splice(&edits))
+}
