@@ -22,6 +22,7 @@ pub mod json;
 pub mod access;
 pub mod route;
 
+pub mod accounts;
 pub mod pool;
 
 pub mod exec;

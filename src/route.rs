@@ -1,19 +1,59 @@
 //! Which providers have a model: from the name a client uses to goals for the pool.
 
+use crate::accounts::Setup;
 use crate::pool::{Ask, Goal};
+use crate::upstream::pattern;
 
-/// `provider/model`, or a bare name that `offers` finds providers for. `None`: unknown.
-pub fn resolve(
-    model: &str,
-    pinned: Option<&str>,
-    is_provider: &dyn Fn(&str) -> bool,
-    offers: &dyn Fn(&str) -> Vec<String>,
-) -> Option<Ask> {
-    let goal = |provider: &str, model: &str| Goal { provider: provider.to_owned(), model: model.to_owned() };
-    let goals = match (pinned, model.split_once('/')) {
-        (Some(provider), _) => vec![goal(provider, model)],
-        (None, Some((provider, rest))) if is_provider(provider) => vec![goal(provider, rest)],
-        _ => offers(model).iter().map(|provider| goal(provider, model)).collect(),
+/// `provider/model`, or a bare name that somebody offers. `pinned` is a provider named by path or header.
+/// `None`: nobody has it.
+pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<Ask> {
+    let model = model.strip_prefix("models/").unwrap_or(model);
+    if model.is_empty() {
+        return None;
+    }
+    let named = pinned.or_else(|| model.split_once('/').map(|(provider, _)| provider));
+    let goals = match named.and_then(|name| setups.iter().find(|setup| setup.answers_to(name))) {
+        Some(setup) => vec![goal(setup, own_name(setup, model))],
+        None if pinned.is_some() => Vec::new(),
+        None => offering(model, setups),
     };
     (!goals.is_empty()).then(|| Ask { tiers: vec![goals], affinity: None })
+}
+
+/// Whether a path segment or a header may name a provider.
+pub fn is_provider(name: &str, setups: &[Setup]) -> bool {
+    setups.iter().any(|setup| setup.answers_to(name))
+}
+
+/// Everybody whose list has the name; else those whose list is unknown, for they may.
+fn offering(model: &str, setups: &[Setup]) -> Vec<Goal> {
+    let listed = |setup: &&Setup| pattern::any(&setup.models, model);
+    let open = |setup: &&Setup| setup.models.is_empty() && setup.account.provider != "demo";
+    let collect = |wanted: &dyn Fn(&&Setup) -> bool| {
+        let mut goals: Vec<Goal> = Vec::new();
+        for setup in setups.iter().filter(|setup| wanted(setup)) {
+            if !goals.iter().any(|goal| goal.provider == setup.account.provider) {
+                goals.push(goal(setup, model));
+            }
+        }
+        goals
+    };
+    let goals = collect(&listed);
+    if goals.is_empty() { collect(&open) } else { goals }
+}
+
+fn goal(setup: &Setup, model: &str) -> Goal {
+    Goal { provider: setup.account.provider.clone(), model: model.to_owned() }
+}
+
+/// A model's name without its provider. Some providers have models under their own name (`openrouter/auto`,
+/// `groq/compound`): those keep it.
+fn own_name<'a>(setup: &Setup, model: &'a str) -> &'a str {
+    match model.split_once('/') {
+        Some((provider, rest)) if setup.answers_to(provider) && !rest.is_empty() => {
+            let whole = !rest.contains('/') && pattern::any(&setup.models, model) && !pattern::any(&setup.models, rest);
+            if whole { model } else { rest }
+        }
+        _ => model,
+    }
 }

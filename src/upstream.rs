@@ -5,6 +5,8 @@ pub mod demo;
 pub mod google;
 pub mod limits;
 pub mod openai;
+pub mod pattern;
+pub mod refusal;
 
 use bytes::Bytes;
 
@@ -67,8 +69,8 @@ pub struct Refusal<'a> {
 
 pub trait Upstream: Sync {
     fn name(&self) -> &'static str;
-    /// The wire to use for a client of `protocol`; the client's own wherever the provider has it.
-    fn speaks(&self, protocol: Protocol, model: &str) -> &'static dyn Outbound;
+    /// The wire to use for a client of `protocol`: the client's own wherever the provider has it, else its first.
+    fn speaks(&self, protocol: Protocol, target: &Target) -> &'static dyn Outbound;
     /// Whether the provider has its own way to do `operation` on the wire it speaks.
     fn supports(&self, operation: Operation, wire: Protocol) -> bool {
         let _ = wire;
@@ -102,7 +104,7 @@ pub struct Payload {
 /// The bytes to send: the client's own with a few members spliced when both sides speak one protocol, else a request
 /// composed from the canonical form.
 pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
-    let wire = target.upstream.speaks(call.protocol(), &target.model);
+    let wire = target.upstream.speaks(call.protocol(), target);
     if wire.protocol() == call.protocol() {
         let body = relay_body(call, target, wire.protocol());
         return Ok(Payload { wire, body, stream: call.stream, request: None, restore: Restore::default() });
@@ -125,4 +127,42 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
     }
     let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).collect();
     seal::strip(&call.body.splice(&edits))
+}
+
+/// Ours, and nobody else's.
+const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
+
+/// A POST of `payload` with what every provider gets: content type, our own name, the client's headers that belong to
+/// the wire, and last the operator's, which replace those of the same name.
+fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(&str, String)>) -> HttpRequest {
+    let accept = if payload.stream { "text/event-stream" } else { "application/json" };
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
+    let mut set = |name: &str, value: &str| match headers.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => value.clone_into(old),
+        None => headers.push((name.to_owned(), value.to_owned())),
+    };
+    set("content-type", "application/json");
+    set("accept", accept);
+    set("user-agent", USER_AGENT);
+    for (name, value) in &own {
+        set(name, value);
+    }
+    if payload.wire.protocol() == call.protocol() {
+        for (name, value) in call.headers.iter().filter(|(name, _)| belongs(name, call.protocol())) {
+            set(name, value);
+        }
+    }
+    for (name, value) in &target.headers {
+        set(&name.to_ascii_lowercase(), value);
+    }
+    HttpRequest { method: "POST", url, headers, body: payload.body.clone() }
+}
+
+/// Whether a client's header means something on `wire`.
+fn belongs(name: &str, wire: Protocol) -> bool {
+    match wire {
+        Protocol::Messages => name.starts_with("anthropic-"),
+        Protocol::Chat | Protocol::Responses => name.starts_with("openai-"),
+        Protocol::Gemini | Protocol::Ollama => false,
+    }
 }

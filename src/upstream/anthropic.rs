@@ -1,1 +1,45 @@
-//! Anthropic.
+//! Anthropic. <https://docs.anthropic.com/en/api/messages>
+
+use super::{Payload, Refusal, Target, Upstream, post, refusal};
+use crate::call::{Call, HttpRequest, Operation};
+use crate::fault::{Failure, Fault, Millis, Scope};
+use crate::ir::Protocol;
+use crate::protocol::{Outbound, messages::Messages};
+
+pub struct Anthropic;
+
+/// For requests of ours; a relayed client brings its own.
+pub const VERSION: &str = "2023-06-01";
+
+pub const MODELS: &[&str] = &["claude-*"];
+
+impl Upstream for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn speaks(&self, _: Protocol, _: &Target) -> &'static dyn Outbound {
+        &Messages
+    }
+
+    fn supports(&self, operation: Operation, _: Protocol) -> bool {
+        matches!(operation, Operation::Generate | Operation::CountTokens)
+    }
+
+    fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
+        let base = target.base_url.as_deref().unwrap_or("https://api.anthropic.com/v1");
+        // Anthropic's own SDKs take the address without the version.
+        let version = if base.ends_with("/v1") { "" } else { "/v1" };
+        let endpoint = match call.endpoint.operation {
+            Operation::CountTokens => "messages/count_tokens",
+            Operation::Generate => "messages",
+        };
+        let key = target.credential.access.expose().to_owned();
+        let own = vec![("x-api-key", key), ("anthropic-version", VERSION.to_owned())];
+        Ok(post(call, target, payload, format!("{base}{version}/{endpoint}"), own))
+    }
+
+    fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
+        refusal::classify(refused, Scope::Model, now)
+    }
+}

@@ -1,1 +1,61 @@
-//! Google.
+//! Google's Gemini API. <https://ai.google.dev/api/generate-content>
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Payload, Refusal, Target, Upstream, post, refusal};
+use crate::call::{Call, HttpRequest, Operation};
+use crate::fault::{Failure, Fault, Millis, Scope};
+use crate::ir::Protocol;
+use crate::protocol::{Outbound, gemini::Gemini};
+
+pub struct Google;
+
+pub const MODELS: &[&str] = &["gemini-*", "gemma-*", "learnlm-*"];
+
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+impl Upstream for Google {
+    fn name(&self) -> &'static str {
+        "google"
+    }
+
+    fn speaks(&self, _: Protocol, _: &Target) -> &'static dyn Outbound {
+        &Gemini
+    }
+
+    fn supports(&self, operation: Operation, _: Protocol) -> bool {
+        matches!(operation, Operation::Generate | Operation::CountTokens)
+    }
+
+    fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
+        let base = target.base_url.as_deref().unwrap_or("https://generativelanguage.googleapis.com/v1beta");
+        // Google's own SDKs take the address without the version.
+        let versioned = base.rsplit('/').next().is_some_and(|last| last.starts_with("v1"));
+        let version = if versioned { "" } else { "/v1beta" };
+        let method = match (call.endpoint.operation, payload.stream) {
+            (Operation::CountTokens, _) => "countTokens",
+            (Operation::Generate, true) => "streamGenerateContent?alt=sse",
+            (Operation::Generate, false) => "generateContent",
+        };
+        let url = format!("{base}{version}/{}:{method}", resource(&target.model)?);
+        let key = target.credential.access.expose().to_owned();
+        Ok(post(call, target, payload, url, vec![("x-goog-api-key", key)]))
+    }
+
+    fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
+        refusal::classify(refused, Scope::Model, now)
+    }
+}
+
+/// `models/{id}` or `tunedModels/{id}`, safe to stand in a path: a client must not reach another method or host by
+/// naming a model.
+pub fn resource(model: &str) -> Result<String, Failure> {
+    let (collection, id) = match model.split_once('/') {
+        Some((collection @ ("models" | "tunedModels"), id)) => (collection, id),
+        _ => ("models", model),
+    };
+    if id.is_empty() || id == "." || id.contains("..") || id.contains('/') {
+        return Err(Failure::invalid("model", "not a model name that Google's API can have"));
+    }
+    Ok(format!("{collection}/{}", utf8_percent_encode(id, SEGMENT)))
+}

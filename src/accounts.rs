@@ -1,0 +1,242 @@
+//! Accounts from the deployment's own variables and secrets: what an operator gets without any setup.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `X_API_KEY` | keys of provider X, separated by commas; each is an account `x-1`, `x-2`, … by its place |
+//! | `X_BASE_URL` | its address, if not the usual one; without a row of its own, X becomes an OpenAI-compatible provider |
+//! | `X_MODELS` | names (with `*`, and `!` to exclude) it offers, instead of the usual ones |
+//! | `X_PROTOCOL` | of an X without a row: `chat` (default), `messages` or `gemini` |
+//! | `X_PRIORITY` | lower goes first; 0 |
+//! | `X_WEIGHT` | share among equals; 1; with 0 the account is off |
+//! | `SLUICE_DEMO` | two accounts of the built-in demo provider |
+//!
+//! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
+
+use crate::pool::Account;
+use crate::upstream::{Credential, Secret, Target, Upstream, anthropic, demo, google, openai};
+
+/// One account, with everything needed to use it. No `Debug`: it holds a credential.
+#[derive(Clone)]
+pub struct Setup {
+    pub account: Account,
+    pub upstream: &'static dyn Upstream,
+    /// No trailing slash; `None`: the provider's own.
+    pub base_url: Option<String>,
+    pub credential: Credential,
+    /// Patterns of the names it offers.
+    pub models: Vec<String>,
+    /// Whether the operator wrote `models`.
+    pub declared: bool,
+    /// Other names the provider answers to, in lower case.
+    pub aliases: Vec<String>,
+}
+
+impl Setup {
+    /// Whether `name` is this account's provider.
+    pub fn answers_to(&self, name: &str) -> bool {
+        let name = normal(name);
+        self.account.provider == name || self.aliases.contains(&name)
+    }
+
+    pub fn target(&self, model: &str) -> Target {
+        Target {
+            account: self.account.id.clone(),
+            provider: self.account.provider.clone(),
+            upstream: self.upstream,
+            base_url: self.base_url.clone(),
+            model: model.to_owned(),
+            headers: Vec::new(),
+            credential: self.credential.clone(),
+        }
+    }
+}
+
+/// What the variables amount to, and what is wrong with them, in sentences without secrets.
+#[derive(Clone, Default)]
+pub struct Accounts {
+    pub setups: Vec<Setup>,
+    pub problems: Vec<String>,
+}
+
+/// A provider before it has keys.
+struct Provider {
+    name: String,
+    stems: Vec<String>,
+    upstream: &'static dyn Upstream,
+    models: &'static [&'static str],
+    keyless: bool,
+    /// It cannot be used without an address.
+    homeless: bool,
+}
+
+/// `names` are all variables there are; `get` reads one.
+pub fn from_env(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Vec<Setup> {
+    read(names, get).setups
+}
+
+/// [`from_env`], with the mistakes found on the way.
+pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts {
+    let mut found = Accounts::default();
+    let known = known();
+    let custom = custom(names, &known, get, &mut found.problems);
+    for provider in known.iter().chain(&custom) {
+        accounts(provider, get, &mut found);
+    }
+    if get("SLUICE_DEMO").is_some_and(|value| is_on(&value)) {
+        for place in 1..=2 {
+            found.setups.push(Setup {
+                account: account("demo", place, 0, 1),
+                upstream: &demo::Demo,
+                base_url: None,
+                credential: Credential::default(),
+                models: Vec::new(),
+                declared: false,
+                aliases: Vec::new(),
+            });
+        }
+    }
+    found
+}
+
+fn known() -> Vec<Provider> {
+    let stems = |stems: &[&str]| stems.iter().map(|&stem| stem.to_owned()).collect();
+    let row = |row: &'static openai::Compatible| Provider {
+        name: row.name.to_owned(),
+        stems: stems(row.stems),
+        upstream: row,
+        models: row.models,
+        keyless: row.keyless,
+        homeless: row.root.is_empty(),
+    };
+    let native = |upstream: &'static dyn Upstream, names: &[&str], models| Provider {
+        name: upstream.name().to_owned(),
+        stems: stems(names),
+        upstream,
+        models,
+        keyless: false,
+        homeless: false,
+    };
+    let natives = [
+        native(&anthropic::Anthropic, &["ANTHROPIC", "CLAUDE"], anthropic::MODELS),
+        native(&google::Google, &["GEMINI", "GOOGLE", "GOOGLE_GEMINI"], google::MODELS),
+    ];
+    openai::PROVIDERS.iter().map(row).chain(natives).collect()
+}
+
+/// Stems that are never a provider of an operator's own.
+const RESERVED: &[&str] = &["SLUICE", "ADMIN", "CLOUDFLARE", "CF", "DEMO"];
+
+/// Every other `X_API_KEY` with an `X_BASE_URL`.
+fn custom(
+    names: &[String],
+    known: &[Provider],
+    get: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<String>,
+) -> Vec<Provider> {
+    let reserved = |stem: &str| {
+        RESERVED.iter().any(|word| stem == *word || stem.strip_prefix(word).is_some_and(|rest| rest.starts_with('_')))
+            || known.iter().any(|provider| provider.stems.iter().any(|known| known == stem))
+    };
+    let mut stems: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix("_API_KEY")).collect();
+    stems.retain(|stem| !stem.is_empty() && !reserved(stem) && text(get, stem, "BASE_URL").is_some());
+    stems.sort_unstable();
+    stems.dedup();
+    let provider = |stem: &str| Provider {
+        name: normal(stem),
+        stems: vec![stem.to_owned()],
+        upstream: match text(get, stem, "PROTOCOL").as_deref() {
+            None | Some("chat" | "openai") => &openai::CUSTOM,
+            Some("messages" | "anthropic") => &anthropic::Anthropic,
+            Some("gemini" | "google") => &google::Google,
+            Some(other) => {
+                problems.push(format!("{stem}_PROTOCOL: {other}: expected chat, messages or gemini; taken as chat"));
+                &openai::CUSTOM
+            }
+        },
+        models: &[],
+        keyless: false,
+        homeless: true,
+    };
+    stems.into_iter().map(provider).collect()
+}
+
+fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &mut Accounts) {
+    let first = |suffix: &str| {
+        provider.stems.iter().find_map(|stem| text(get, stem, suffix).map(|value| (format!("{stem}_{suffix}"), value)))
+    };
+    let keys = provider.stems.iter().filter_map(|stem| text(get, stem, "API_KEY")).collect::<Vec<_>>().join(",");
+    let mut keys: Vec<&str> = keys.split([',', '\n']).map(str::trim).collect();
+    let base_url = match first("BASE_URL").map(|(name, value)| (name, base_url(&value))) {
+        Some((name, Err(why))) => return found.problems.push(format!("{name}: {why}; {} is not used", provider.name)),
+        Some((_, Ok(base))) => Some(base),
+        None if provider.homeless => return,
+        None => None,
+    };
+    if provider.keyless && keys.iter().all(|key| key.is_empty()) {
+        keys = vec![""];
+    } else {
+        keys = keys
+            .iter()
+            .enumerate()
+            .map(|(at, key)| if keys.iter().take(at).any(|earlier| earlier == key) { "" } else { key })
+            .collect();
+    }
+    let mut number = |suffix: &str, default: u32| match first(suffix) {
+        None => default,
+        Some((name, value)) => value.parse().unwrap_or_else(|_| {
+            found.problems.push(format!("{name}: expected a number from 0 up; taken as {default}"));
+            default
+        }),
+    };
+    let (priority, weight) = (number("PRIORITY", 0), number("WEIGHT", 1));
+    let declared = first("MODELS").map(|(_, list)| split(&list));
+    let models =
+        declared.clone().unwrap_or_else(|| provider.models.iter().map(|&pattern| pattern.to_owned()).collect());
+    for (place, key) in (1..).zip(keys).filter(|(_, key)| provider.keyless || !key.is_empty()) {
+        found.setups.push(Setup {
+            account: account(&provider.name, place, priority, weight),
+            upstream: provider.upstream,
+            base_url: base_url.clone(),
+            credential: Credential { access: Secret::new(key), ..Credential::default() },
+            models: models.clone(),
+            declared: declared.is_some(),
+            aliases: provider.stems.iter().map(|stem| normal(stem)).collect(),
+        });
+    }
+}
+
+fn account(provider: &str, place: usize, priority: u32, weight: u32) -> Account {
+    Account { id: format!("{provider}-{place}"), provider: provider.to_owned(), priority, weight, enabled: weight > 0 }
+}
+
+fn text(get: &dyn Fn(&str) -> Option<String>, stem: &str, suffix: &str) -> Option<String> {
+    get(&format!("{stem}_{suffix}")).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// `MY_PROXY`, `my_proxy` and `my-proxy` are one name.
+fn normal(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+fn split(list: &str) -> Vec<String> {
+    list.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_on(value: &str) -> bool {
+    !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "off" | "no")
+}
+
+/// An address to put a path behind.
+fn base_url(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = rest.ok_or("expected an address that begins with https:// or http://")?;
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.contains('@') {
+        return Err("an address must not hold a credential");
+    }
+    if host.is_empty() || rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'))
+    {
+        return Err("not an address that a path can follow");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
