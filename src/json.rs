@@ -1,6 +1,9 @@
 //! JSON without re-serializing: a body indexed by its top-level members, raw values kept as they were written, and
 //! decoding errors that name the field.
 
+mod shape;
+mod write;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -10,6 +13,9 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+pub use shape::{Count, Few, TextOr};
+pub use write::{Array, Object, write_escaped, write_str, write_u64};
 
 /// A borrowed string inside an `Option` or a `Vec`; serde borrows a bare `Cow` only at the top of a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -187,6 +193,11 @@ impl Body {
         self.bytes.get(span.clone())
     }
 
+    /// The top-level members in their order, as source text.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.index.iter().map(|(key, span)| (key.as_str(), self.bytes.get(span.clone()).unwrap_or_default()))
+    }
+
     /// One member, decoded; `None` when absent or `null`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JsonError> {
         self.raw(key).map_or(Ok(None), |raw| decode::<Option<T>>(raw).map_err(|error| error.within(key)))
@@ -277,54 +288,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
         deserializer.deserialize_map(Visit(std::marker::PhantomData))
     }
-}
-
-/// `text` as a JSON string, quotes included. Runs that need no escape are copied whole.
-pub fn write_str(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    write_escaped(text, out);
-    out.push(b'"');
-}
-
-/// The inside of a JSON string.
-pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0x08 => b'b',
-            0x0c => b'f',
-            0x00..0x20 => b'u',
-            _ => continue,
-        };
-        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
-        out.extend_from_slice(&[b'\\', short]);
-        if short == b'u' {
-            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            out.extend_from_slice(&[b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-        }
-        from = at + 1;
-    }
-    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-}
-
-/// A number without the detour of `format!`.
-pub fn write_u64(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
-    let mut used = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        used += 1;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
 }
