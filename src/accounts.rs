@@ -206,7 +206,14 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
 }
 
 fn account(provider: &str, place: usize, priority: u32, weight: u32) -> Account {
-    Account { id: format!("{provider}-{place}"), provider: provider.to_owned(), priority, weight, enabled: weight > 0 }
+    Account {
+        id: format!("{provider}-{place}"),
+        provider: provider.to_owned(),
+        priority,
+        weight,
+        enabled: weight > 0,
+        ..Account::default()
+    }
 }
 
 fn text(get: &dyn Fn(&str) -> Option<String>, stem: &str, suffix: &str) -> Option<String> {

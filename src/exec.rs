@@ -102,17 +102,22 @@ pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
             provider: candidate.provider.clone(),
             model: candidate.model.clone(),
             outcome,
+            began,
             ms: u64::try_from(io.now().since(began).as_millis()).unwrap_or(u64::MAX),
+            first_ms: None,
         };
         match try_candidate(io, call, candidate).await {
             Ok((content_type, head, rest, usage)) => {
-                trace.attempts.push(attempt(Outcome::Answered));
+                let answered = attempt(Outcome::Answered);
+                let first_ms = rest.is_some().then_some(answered.ms);
+                trace.attempts.push(Attempt { first_ms, ..answered });
                 if rest.is_none() {
                     io.report(trace.settle(Outcome::Answered, usage));
-                } else if trace.attempts.len() > 1 {
-                    // Others must not run into the accounts that just failed while this answer streams on.
-                    let failed = trace.attempts.split_last().map(|(_, failed)| failed.to_vec()).unwrap_or_default();
-                    io.report(Settlement { lease: plan.lease, attempts: failed, usage: Usage::default(), done: false });
+                } else if trace.attempts.len() > 1 || plan.candidates.iter().any(|candidate| candidate.probe) {
+                    // While this answer streams on, others must not run into the accounts that just failed, nor wait
+                    // to hear that this one is back.
+                    let attempts = trace.attempts.clone();
+                    io.report(Settlement { lease: plan.lease, attempts, usage: Usage::default(), done: false });
                     trace.attempts.drain(..trace.attempts.len() - 1).for_each(drop);
                 }
                 return Reply::Answer(Box::new(Answer { content_type, head, rest, trace }));

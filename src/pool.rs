@@ -10,13 +10,46 @@ use crate::ir::event::Usage;
 
 /// An account as the pool sees it: no credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Account {
     pub id: String,
     pub provider: String,
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub label: String,
     /// Lower goes first.
     pub priority: u32,
+    /// Share among equals; with 0 the account is off.
     pub weight: u32,
     pub enabled: bool,
+    /// Models it may serve, `*` stands for any text; none named: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// Models it may not serve, stronger than `allow`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
+    /// Calls at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            provider: String::new(),
+            label: String::new(),
+            priority: 0,
+            weight: 1,
+            enabled: true,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            cap: None,
+            group: None,
+        }
+    }
 }
 
 /// What a call needs of the pool.
@@ -24,21 +57,54 @@ pub struct Account {
 pub struct Ask {
     /// In the order they should be tried; accounts of one tier share the load.
     pub tiers: Vec<Vec<Goal>>,
+    /// The conversation, which stays with its account while that is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<u64>,
+    #[serde(default, skip_serializing_if = "Strategy::is_default")]
+    pub strategy: Strategy,
+}
+
+/// How equals share the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// In turn, by weight.
+    #[default]
+    Weighted,
+    /// The first until it is limited, then the second.
+    FillFirst,
+    /// The one with the fewest calls under way for its weight.
+    LeastUsed,
+}
+
+impl Strategy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A provider and its name for the model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Goal {
     pub provider: String,
     pub model: String,
+    /// Share of this goal in its tier. If no goal of a tier has one, the accounts' weights decide alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// One account's id, or a group of accounts, to stay within.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Candidate {
     pub account: String,
     pub provider: String,
     pub model: String,
+    /// The one call that finds out whether a limited account is back. How it went should be reported as soon as it
+    /// is known, not at the end of the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,18 +122,26 @@ pub enum Denial {
     NoAccount,
     /// All of them rest; the first is back at `until`.
     Cooling { until: Millis, why: String },
+    /// All that do not rest have as many calls under way as they may. `until` is a guess.
+    Busy { until: Millis },
     /// The pool itself could not be asked.
     Unavailable,
 }
 
 impl Denial {
     pub fn failure(&self, now: Millis) -> Failure {
+        // A client that comes back a moment early would only be told to wait again: round up.
+        let seconds = |until: &Millis| {
+            Duration::from_secs(until.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
+        };
         match self {
             Self::NoAccount => Failure::new(Kind::NotFound, "no account offers this model").code("model_not_found"),
+            Self::Busy { until } => {
+                let message = "every account for this model has as many calls under way as it may";
+                Failure::new(Kind::RateLimited, message).code("pool_busy").retry_after(Some(seconds(until)))
+            }
             Self::Cooling { until, why } => {
-                // A client that comes back a moment early would only be told to wait again: round up.
-                let wait =
-                    Duration::from_secs(until.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+                let wait = seconds(until);
                 let message = format!("every account for this model is resting for {} s: {why}", wait.as_secs());
                 Failure::new(Kind::RateLimited, message).code("pool_cooling").retry_after(Some(wait))
             }
@@ -76,32 +150,53 @@ impl Denial {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attempt {
     pub account: String,
     pub provider: String,
     pub model: String,
     pub outcome: Outcome,
+    /// A success forgives nothing that went wrong after it had begun.
+    #[serde(default)]
+    pub began: Millis,
     pub ms: u64,
+    /// Until the first content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ms: Option<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
+    #[default]
     Answered,
     Failed(Fault),
     /// The client left. Nobody's fault.
     Cancelled,
 }
 
-/// What became of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What became of a plan, or of a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settlement {
     pub lease: u64,
     pub attempts: Vec<Attempt>,
     pub usage: Usage,
     /// The call is over; otherwise only its failed attempts are known.
     pub done: bool,
+}
+
+/// A row to store: `value` is JSON, `None` removes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub key: String,
+    pub value: Option<String>,
+}
+
+/// The Durable Object that knows the accounts of `provider`. One object knows them all: a fallback chain crosses
+/// providers and must be one round trip, and one object takes more requests than one Worker's free day has.
+pub fn shard(provider: &str) -> String {
+    let _ = provider;
+    "pool".to_owned()
 }
 
 /// Candidates in one plan.
@@ -160,6 +255,7 @@ impl Pool {
                         account: account.id.clone(),
                         provider: account.provider.clone(),
                         model: goal.model.clone(),
+                        probe: false,
                     });
                 }
             }
@@ -169,6 +265,21 @@ impl Pool {
             (true, Some((until, why))) => Err(Denial::Cooling { until, why }),
             (true, None) => Err(Denial::NoAccount),
         }
+    }
+
+    /// Rows that were saved from [`Pool::changes`], in any order, before or after [`Pool::set_accounts`].
+    pub fn load(&mut self, rows: impl IntoIterator<Item = (String, String)>, now: Millis) {
+        let _ = (rows.into_iter().count(), now);
+    }
+
+    /// What must be stored since the last time this was asked.
+    pub fn changes(&mut self) -> Vec<Row> {
+        Vec::new()
+    }
+
+    /// Forget every rest of `account`: the operator knows better.
+    pub fn reset(&mut self, account: &str, now: Millis) {
+        let _ = (self.cooldowns.remove(account), now);
     }
 
     /// Take in what happened. Returns whether anything that must survive a restart has changed.

@@ -17,7 +17,7 @@ pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<As
         None if pinned.is_some() => Vec::new(),
         None => offering(model, setups),
     };
-    (!goals.is_empty()).then(|| Ask { tiers: vec![goals], affinity: None })
+    (!goals.is_empty()).then(|| Ask { tiers: vec![goals], ..Ask::default() })
 }
 
 /// Whether a path segment or a header may name a provider.
@@ -43,7 +43,7 @@ fn offering(model: &str, setups: &[Setup]) -> Vec<Goal> {
 }
 
 fn goal(setup: &Setup, model: &str) -> Goal {
-    Goal { provider: setup.account.provider.clone(), model: model.to_owned() }
+    Goal { provider: setup.account.provider.clone(), model: model.to_owned(), ..Goal::default() }
 }
 
 /// A model's name without its provider. Some providers have models under their own name (`openrouter/auto`,
