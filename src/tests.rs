@@ -1,1 +1,6 @@
 //! Tests of the whole core, natively.
+
+mod accounts;
+mod limits;
+mod route;
+mod upstreams;

@@ -1,6 +1,7 @@
 //! Anthropic. <https://docs.anthropic.com/en/api/messages>
 
-use super::{Payload, Refusal, Target, Upstream, post, refusal};
+use super::refusal::{self, Reading};
+use super::{Payload, Refusal, Target, Upstream, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -12,6 +13,16 @@ pub struct Anthropic;
 pub const VERSION: &str = "2023-06-01";
 
 pub const MODELS: &[&str] = &["claude-*"];
+
+/// Both come as a plain `invalid_request_error`.
+const REFUSALS: Reading = Reading {
+    limits: Scope::Model,
+    codes: &[],
+    sentences: &[
+        ("Your credit balance is too low to access the Anthropic API.", refusal::Means::Quota(Scope::Account)),
+        ("This organization has been disabled", refusal::Means::Suspended),
+    ],
+};
 
 impl Upstream for Anthropic {
     fn name(&self) -> &'static str {
@@ -40,6 +51,6 @@ impl Upstream for Anthropic {
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
-        refusal::classify(refused, Scope::Model, now)
+        refusal::classify(refused, REFUSALS, now)
     }
 }

@@ -1,6 +1,7 @@
 //! A provider that exists only in this program: no credential, no network, every protocol's real shape.
 
-use super::{Payload, Refusal, Target, Upstream, post, refusal};
+use super::refusal::{self, Reading};
+use super::{Payload, Refusal, Target, Upstream, post};
 use crate::call::{Call, HttpRequest};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -37,6 +38,8 @@ pub enum End {
 /// Addresses of the demo begin with this; whoever sends requests asks [`serve`] instead of the network.
 pub const SCHEME: &str = "demo://";
 
+const REFUSALS: Reading = Reading { limits: Scope::Model, codes: &[], sentences: &[] };
+
 impl Upstream for Demo {
     fn name(&self) -> &'static str {
         "demo"
@@ -58,7 +61,7 @@ impl Upstream for Demo {
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
-        refusal::classify(refused, Scope::Model, now)
+        refusal::classify(refused, REFUSALS, now)
     }
 }
 

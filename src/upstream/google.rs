@@ -2,7 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Payload, Refusal, Target, Upstream, post, refusal};
+use super::refusal::{self, Reading};
+use super::{Payload, Refusal, Target, Upstream, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -13,6 +14,8 @@ pub struct Google;
 pub const MODELS: &[&str] = &["gemini-*", "gemma-*", "learnlm-*"];
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+const REFUSALS: Reading = Reading { limits: Scope::Model, codes: &[], sentences: &[] };
 
 impl Upstream for Google {
     fn name(&self) -> &'static str {
@@ -43,7 +46,7 @@ impl Upstream for Google {
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
-        refusal::classify(refused, Scope::Model, now)
+        refusal::classify(refused, REFUSALS, now)
     }
 }
 

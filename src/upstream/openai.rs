@@ -3,7 +3,9 @@
 //! A row's addresses and dialect are from the provider's own documentation. `X_BASE_URL` replaces root and chat path
 //! together; the other endpoints follow when it ends in the row's chat path (another region, a proxy that keeps paths).
 
-use super::{Payload, Refusal, Target, Upstream, pattern, post, refusal};
+use super::refusal::Means::{ModelMissing, Overloaded, Quota, RateLimited, Suspended, Unauthorized};
+use super::refusal::{self, Reading};
+use super::{Payload, Refusal, Target, Upstream, pattern, post};
 use crate::call::{Call, HttpRequest};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -31,8 +33,7 @@ pub struct Compatible {
     pub models: &'static [&'static str],
     /// Models that only `/responses` serves in full; a client of a third protocol is answered from there.
     pub responses_first: &'static [&'static str],
-    /// What a rate limit without further explanation covers.
-    pub limits: Scope,
+    pub refusals: Reading,
 }
 
 const fn dialect(max_completion_tokens: bool, developer_role: bool, reasoning: ReasoningStyle) -> Chat {
@@ -43,6 +44,49 @@ const PLAIN: &Chat = &dialect(false, false, ReasoningStyle::Unsupported);
 const EFFORT: &Chat = &dialect(false, false, ReasoningStyle::Effort);
 const THINKING: &Chat = &dialect(false, false, ReasoningStyle::Thinking);
 const ENABLE_THINKING: &Chat = &dialect(false, false, ReasoningStyle::EnableThinking);
+
+const REFUSALS: Reading = Reading { limits: Scope::Model, codes: &[], sentences: &[] };
+/// <https://docs.bigmodel.cn/cn/api/api-code>
+const ZHIPU: Reading = Reading {
+    codes: &[
+        ("1000", Unauthorized),
+        ("1001", Unauthorized),
+        ("1002", Unauthorized),
+        ("1003", Unauthorized),
+        ("1004", Unauthorized),
+        ("1110", Suspended),
+        ("1111", Suspended),
+        ("1112", Suspended),
+        ("1113", Quota(Scope::Account)),
+        ("1121", Suspended),
+        ("1211", ModelMissing),
+        ("1302", RateLimited),
+        ("1303", RateLimited),
+        ("1304", Quota(Scope::Model)),
+        ("1305", Overloaded),
+        ("1308", Quota(Scope::Account)),
+        ("1309", Suspended),
+        ("1310", Quota(Scope::Account)),
+        ("1311", ModelMissing),
+        ("1312", Overloaded),
+    ],
+    ..REFUSALS
+};
+/// <https://platform.minimax.io/docs/api-reference/errorcode>
+const MINIMAX: Reading = Reading {
+    codes: &[
+        ("1002", RateLimited),
+        ("1004", Unauthorized),
+        ("1008", Quota(Scope::Account)),
+        ("1039", RateLimited),
+        ("2049", Unauthorized),
+        ("2056", Quota(Scope::Account)),
+    ],
+    ..REFUSALS
+};
+/// <https://docs.siliconflow.cn/cn/faqs/error-code>
+const SILICONFLOW: Reading =
+    Reading { codes: &[("20012", ModelMissing), ("30001", Quota(Scope::Account))], ..REFUSALS };
 
 /// What most rows have in common.
 const ROW: Compatible = Compatible {
@@ -56,7 +100,7 @@ const ROW: Compatible = Compatible {
     keyless: false,
     models: &[],
     responses_first: &[],
-    limits: Scope::Model,
+    refusals: REFUSALS,
 };
 
 /// Whoever an operator names with a key and an address. Its base URL is everything before `/chat/completions`.
@@ -101,7 +145,7 @@ pub static PROVIDERS: &[Compatible] = &[
         messages: Some("/anthropic/v1"),
         codec: THINKING,
         models: &["kimi-*", "moonshot-*"],
-        limits: Scope::Account,
+        refusals: Reading { limits: Scope::Account, ..REFUSALS },
         ..ROW
     },
     Compatible {
@@ -111,7 +155,7 @@ pub static PROVIDERS: &[Compatible] = &[
         messages: Some("/anthropic/v1"),
         codec: THINKING,
         models: &["kimi-*", "moonshot-*"],
-        limits: Scope::Account,
+        refusals: Reading { limits: Scope::Account, ..REFUSALS },
         ..ROW
     },
     Compatible {
@@ -120,6 +164,7 @@ pub static PROVIDERS: &[Compatible] = &[
         root: "https://api.minimax.io",
         messages: Some("/anthropic/v1"),
         models: &["minimax-*"],
+        refusals: MINIMAX,
         ..ROW
     },
     Compatible {
@@ -128,6 +173,7 @@ pub static PROVIDERS: &[Compatible] = &[
         root: "https://api.minimaxi.com",
         messages: Some("/anthropic/v1"),
         models: &["minimax-*"],
+        refusals: MINIMAX,
         ..ROW
     },
     Compatible {
@@ -138,6 +184,7 @@ pub static PROVIDERS: &[Compatible] = &[
         messages: Some("/api/anthropic/v1"),
         codec: THINKING,
         models: &["glm-*"],
+        refusals: ZHIPU,
         ..ROW
     },
     Compatible {
@@ -148,6 +195,7 @@ pub static PROVIDERS: &[Compatible] = &[
         messages: Some("/api/anthropic/v1"),
         codec: THINKING,
         models: &["glm-*"],
+        refusals: ZHIPU,
         ..ROW
     },
     Compatible {
@@ -157,6 +205,7 @@ pub static PROVIDERS: &[Compatible] = &[
         messages: Some("/v1"),
         codec: ENABLE_THINKING,
         models: &["*/*"],
+        refusals: SILICONFLOW,
         ..ROW
     },
     Compatible {
@@ -345,6 +394,6 @@ impl Upstream for Compatible {
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
-        refusal::classify(refused, self.limits, now)
+        refusal::classify(refused, self.refusals, now)
     }
 }
