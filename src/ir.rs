@@ -125,7 +125,7 @@ pub enum ToolInput {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Media {
-    /// `image/png`, `application/pdf`, `audio/wav`; empty when the client did not say and the bytes are remote.
+    /// `image/png`, `application/pdf`, `audio/wav`. Of remote bytes the client may say less: `image/*`, or nothing.
     pub mime: String,
     pub source: Source,
     pub name: Option<String>,

@@ -3,4 +3,5 @@
 mod accounts;
 mod limits;
 mod route;
+mod turns;
 mod upstreams;
