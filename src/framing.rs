@@ -69,11 +69,11 @@ impl Framer {
         chunk: &[u8],
         mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut at = 0;
         // Data of the current event while it is still a slice of this chunk.
         let mut borrowed: Option<&[u8]> = None;
-        if std::mem::take(&mut self.skip_lf) && chunk.first() == Some(&b'\n') {
-            at = 1;
+        let mut at = 0;
+        if let Some(first) = chunk.first() {
+            at = usize::from(std::mem::take(&mut self.skip_lf) && *first == b'\n');
         }
         while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
@@ -159,7 +159,7 @@ impl Framer {
             Line::Event(name) => {
                 self.event.clear();
                 self.event.push_str(&String::from_utf8_lossy(name));
-                self.has_event = true;
+                self.has_event = !name.is_empty();
             }
             Line::Data(value) => {
                 self.spill(borrowed)?;

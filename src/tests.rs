@@ -1,6 +1,7 @@
 //! Tests of the whole core, natively.
 
 mod accounts;
+mod framing;
 mod limits;
 mod route;
 mod turns;
