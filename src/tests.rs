@@ -2,6 +2,7 @@
 
 mod accounts;
 mod framing;
+mod json;
 mod limits;
 mod route;
 mod turns;
