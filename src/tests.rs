@@ -1,6 +1,8 @@
 //! Tests of the whole core, natively.
 
+mod access;
 mod accounts;
+mod call;
 mod framing;
 mod json;
 mod limits;
