@@ -11,8 +11,9 @@ fn with<T>(headers: &[(&str, &str)], query: &str, then: impl Fn(&Head<'_>) -> T)
 
 #[test]
 fn a_key_is_found_where_every_sdk_puts_it() {
+    type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
     #[rustfmt::skip]
-    let table: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+    let table: &[Row<'_>] = &[
         (&[("authorization", "Bearer k")], "", Some("k")),
         (&[("authorization", "bearer k")], "", Some("k")),
         (&[("authorization", "BEARER  k ")], "", Some("k")),

@@ -124,7 +124,7 @@ fn by_the_book(text: &str) -> Vec<Owned> {
             "" if line.is_empty() => {
                 let name = Some(std::mem::take(&mut event)).filter(|name| !name.is_empty());
                 if !data.is_empty() {
-                    found.push((name, data.drain(..).collect::<Vec<_>>().join("\n").into_bytes()));
+                    found.push((name, std::mem::take(&mut data).join("\n").into_bytes()));
                 }
             }
             _ => {}

@@ -22,8 +22,9 @@ fn spliced(text: &str, edits: &[(&str, Option<&str>)]) -> String {
 fn a_splice_touches_only_its_member() {
     let set = |key, text| (key, Some(text));
     let cut = |key| (key, None);
+    type Row<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)], &'a str);
     #[rustfmt::skip]
-    let table: &[(&str, &[(&str, Option<&str>)], &str)] = &[
+    let table: &[Row<'_>] = &[
         (r#"{"model":"a","n":1}"#, &[set("model", r#""b""#)], r#"{"model":"b","n":1}"#),
         (r#"{"n":1,"model":"a"}"#, &[set("model", r#""longer""#)], r#"{"n":1,"model":"longer"}"#),
         ("\n{ \"model\" :\t\"a\" ,\r\n\"n\":1 } ", &[set("model", "2")], "\n{ \"model\" :\t2 ,\r\n\"n\":1 } "),
