@@ -62,6 +62,11 @@ impl Framer {
         }
     }
 
+    /// Whether nothing is pending: all bytes so far belong to frames that were given out, or mean nothing.
+    pub fn is_between_frames(&self) -> bool {
+        self.line.is_empty() && !self.has_data && !self.has_event
+    }
+
     /// Feed `chunk`; `on` gets every frame it completes, with the offset in `chunk` just behind that frame.
     /// `on` stops the walk by returning an error.
     pub fn push<E: From<TooLarge>>(
