@@ -66,6 +66,9 @@ pub fn unescape(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
+/// Headers of the client that belong to its protocol, and pass on to a provider of the same.
+const RELAYED: &[&str] = &["anthropic-version", "anthropic-beta", "openai-beta"];
+
 /// A request, read and routed.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -85,6 +88,25 @@ pub struct Call {
 }
 
 impl Call {
+    /// Read a request. `id` and `created` are what the pure core cannot make.
+    pub fn read(endpoint: Endpoint, body: Bytes, head: &Head<'_>, id: &str, created: u64) -> Result<Self, Failure> {
+        let body = Body::parse(body)?;
+        let model = match &endpoint.model {
+            Some(model) => model.clone(),
+            None => body.get::<String>("model")?.ok_or_else(|| Failure::invalid("model", "is missing"))?,
+        };
+        if model.is_empty() {
+            return Err(Failure::invalid("model", "is empty"));
+        }
+        let stream = match endpoint.stream {
+            Some(stream) => stream,
+            // Ollama streams unless it is told not to.
+            None => body.get::<bool>("stream")?.unwrap_or(endpoint.protocol == Protocol::Ollama),
+        };
+        let headers = RELAYED.iter().filter_map(|name| Some((*name, (head.header)(name)?))).collect();
+        Ok(Self { id: id.to_owned(), endpoint, model, stream, body, headers, affinity: None, created })
+    }
+
     pub fn protocol(&self) -> Protocol {
         self.endpoint.protocol
     }
@@ -152,16 +174,11 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         "v1/chat/completions" | "chat/completions" => ("POST", call(Protocol::Chat, Operation::Generate)),
         "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
         "v1/messages" | "messages" => ("POST", call(Protocol::Messages, Operation::Generate)),
-        "v1/messages/count_tokens" | "messages/count_tokens" => {
-            ("POST", call(Protocol::Messages, Operation::CountTokens))
-        }
+        "v1/messages/count_tokens" => ("POST", call(Protocol::Messages, Operation::CountTokens)),
         "v1/models" | "models" => ("GET", Ok(Route::Models { protocol: models_shape(head) })),
         "v1beta/models" => ("GET", Ok(Route::Models { protocol: Protocol::Gemini })),
         _ => match path.split_once("models/") {
-            Some((
-                "" | "v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/",
-                rest,
-            )) => {
+            Some(("v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/", rest)) => {
                 return model_route(head, path, rest, provider);
             }
             _ => return Err(unknown(head)),
@@ -177,15 +194,13 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
 /// `models/{id}` and `models/{id}:{method}`. A model id may itself contain slashes and colons.
 fn model_route(head: &Head<'_>, path: &str, rest: &str, provider: Option<String>) -> Result<Route, Failure> {
     if head.method == "GET" || head.method == "HEAD" {
-        let protocol = if path.starts_with("v1beta") { Protocol::Gemini } else { models_shape(head) };
+        let protocol = if path.starts_with("v1/") { models_shape(head) } else { Protocol::Gemini };
         return Ok(Route::Model { protocol, id: rest.to_owned() });
     }
     if head.method != "POST" {
         return Err(wrong_method(head, "POST"));
     }
-    let Some((model, verb)) = rest.rsplit_once(':').filter(|(model, _)| !model.is_empty()) else {
-        return Err(unknown(head));
-    };
+    let Some((model, verb)) = rest.rsplit_once(':') else { return Err(unknown(head)) };
     let (operation, stream) = match verb {
         "generateContent" => (Operation::Generate, false),
         "streamGenerateContent" => (Operation::Generate, true),

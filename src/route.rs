@@ -1,6 +1,8 @@
 //! Which providers have a model: from the name a client uses to goals for the pool.
 
 use crate::accounts::Setup;
+use crate::call::printable;
+use crate::fault::{Failure, Kind};
 use crate::pool::{Ask, Goal};
 use crate::upstream::pattern;
 
@@ -18,6 +20,12 @@ pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<As
         None => offering(model, setups),
     };
     (!goals.is_empty()).then(|| Ask { tiers: vec![goals], ..Ask::default() })
+}
+
+/// What a client hears of a model that nobody has.
+pub fn unknown(model: &str) -> Failure {
+    let message = format!("no account offers the model {}", printable(model));
+    Failure { param: Some("model".to_owned()), ..Failure::new(Kind::NotFound, message).code("model_not_found") }
 }
 
 /// Whether a path segment or a header may name a provider.
