@@ -1,1 +1,145 @@
 //! The Worker: bindings in, bindings out. Thin on purpose.
+//!
+//! ```text
+//! fetch event ── route ── access ── body ── Call ── exec::run ───────────> Response
+//!                                                      |                      |
+//!                                   io: plan, send, report        stream: the answer behind its head
+//! ```
+
+mod io;
+mod platform;
+mod pool;
+mod reply;
+mod settings;
+mod stream;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use worker::web_sys::{Request, Response};
+use worker::{Context, Env, event};
+
+use crate::call::{Call, Head, Route, protocol_of, route};
+use crate::exec::{self, Refused, Reply};
+use crate::fault::{Failure, Kind, Millis};
+use crate::protocol::inbound;
+use crate::{access, route as models};
+use io::Workerd;
+use reply::Headers;
+use settings::Settings;
+
+/// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.
+const BODY_LIMIT: u32 = 32 << 20;
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response, worker::Error> {
+    let headers = request.headers();
+    let header = |name: &str| headers.get(name).ok().flatten();
+    let method = request.method();
+    if method == "OPTIONS" {
+        return Ok(reply::preflight(header("access-control-request-headers")));
+    }
+    let url = request.url();
+    let (path, query) = split(&url);
+    let head = Head { method: &method, path, query, header: &header };
+    let protocol = protocol_of(path);
+    let id = random_id();
+    let response = match serve(&request, &head, &id, env, context).await {
+        Ok(response) => response,
+        Err(failure) => {
+            let body = inbound(protocol).encode_failure(&failure);
+            Headers::new(&id, protocol).retry_after(failure.retry_after).send(failure.status, "application/json", &body)
+        }
+    };
+    Ok(response)
+}
+
+async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: Context) -> Result<Response, Failure> {
+    let settings = Settings::of(&env);
+    let answer = |body: &[u8]| Headers::new(id, protocol_of(head.path)).send(200, "application/json", body);
+    match route(head, &|name| models::is_provider(name, &settings.accounts))? {
+        Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
+        Route::Models { .. } | Route::Model { .. } => {
+            access::check(head, settings.api_key.as_deref())?;
+            Err(Failure::new(Kind::NotFound, "models are not listed yet"))
+        }
+        Route::Call(endpoint) => {
+            access::check(head, settings.api_key.as_deref())?;
+            let body = read_body(request).await?;
+            let created = now().seconds();
+            let call = Rc::new(Call::read(endpoint, body, head, id, created)?);
+            answer_call(request, head, call, Workerd::new(env, context, settings)).await
+        }
+    }
+}
+
+async fn answer_call(request: &Request, head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
+    let header = (head.header)("x-sluice-provider");
+    let pinned = call.endpoint.provider.as_deref().or(header.as_deref());
+    let Some(mut ask) = models::resolve(&call.model, pinned, &io.settings.accounts) else {
+        return Err(models::unknown(&call.model));
+    };
+    ask.affinity = call.affinity;
+    let io = Rc::new(io);
+    let reply = {
+        let run = std::pin::pin!(exec::run(&*io, &call, &ask));
+        let left = std::pin::pin!(platform::departure(request));
+        match select(run, left).await {
+            Either::Left((reply, _)) => reply,
+            // Dropping the run drops the provider's request with it. Nobody reads what is returned here.
+            Either::Right(_) => {
+                io.abandon();
+                return Err(Failure::new(Kind::Timeout, "the client has left"));
+            }
+        }
+    };
+    let headers = Headers::new(&call.id, call.protocol());
+    Ok(match reply {
+        Reply::Refused(Refused { status, body, retry_after, trace }) => {
+            headers.trace(&trace).retry_after(retry_after).send(status, "application/json", &body)
+        }
+        Reply::Answer(answer) => {
+            let headers = headers.trace(&answer.trace);
+            match answer.rest {
+                None => headers.send(200, answer.content_type, &answer.head),
+                Some((body, pump)) => {
+                    let stream = stream::drive(body, pump, &answer.head, call, answer.trace, io);
+                    headers.stream(answer.content_type, &stream)
+                }
+            }
+        }
+    })
+}
+
+async fn read_body(request: &Request) -> Result<Bytes, Failure> {
+    match platform::read_body(request, BODY_LIMIT).await {
+        Ok(Some(bytes)) => Ok(bytes.to_vec().into()),
+        Ok(None) => Err(Failure::new(Kind::TooLarge, format!("the request body exceeds {BODY_LIMIT} bytes"))),
+        Err(_) => Err(Failure::new(Kind::InvalidRequest, "the request body could not be read")),
+    }
+}
+
+/// Path and query of an absolute URL.
+fn split(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+    let path = path.split('#').next().unwrap_or_default();
+    path.split_once('?').unwrap_or((path, ""))
+}
+
+fn now() -> Millis {
+    // A clock before 1970 is none.
+    Millis(worker::Date::now().as_millis())
+}
+
+fn random_id() -> String {
+    use std::fmt::Write as _;
+    let mut bytes = [0; 16];
+    // Without randomness ids are not unique, and nothing else depends on them.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().fold(String::with_capacity(32), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}

@@ -1,0 +1,57 @@
+// What the platform offers, in as few crossings from Rust as possible. Bytes from Rust are a view of memory that moves
+// and is reused: whoever keeps them copies them first.
+
+/** The whole body, or `undefined` when it exceeds `limit`. */
+export async function readBody(request, limit) {
+  const declared = request.headers.get('content-length');
+  if (declared !== null && Number(declared) > limit) return undefined;
+  // The transport enforces a declared length.
+  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > limit) return undefined;
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/** Resolves when the client has left. */
+export function departure(request) {
+  const { signal } = request;
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    signal?.addEventListener('abort', () => resolve());
+  });
+}
+
+/** Names and values of all text bindings, alternating. */
+export function texts(env) {
+  return Object.entries(env).flatMap(([name, value]) => (typeof value === 'string' ? [name, value] : []));
+}
+
+/** Ask the account pool. Its answer is JSON text. */
+export async function askPool(env, name, path, body) {
+  const response = await env.POOL.getByName(name).fetch(`https://pool${path}`, { method: 'POST', body });
+  if (!response.ok) throw new Error(`the pool answered ${response.status}`);
+  return response.text();
+}
+
+/** A response of bytes. Names and values alternate in `headers`. */
+export function respond(status, headers, body) {
+  return streamed(status, headers, body.length === 0 ? null : body.slice());
+}
+
+/** A response of anything that `Response` takes. */
+export function streamed(status, headers, body) {
+  const list = [];
+  for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
+  return new Response(body, { status, headers: list });
+}

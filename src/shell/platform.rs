@@ -1,0 +1,20 @@
+//! The few lines of JavaScript between Rust and the runtime.
+
+use wasm_bindgen::prelude::*;
+use worker::Env;
+use worker::js_sys::Uint8Array;
+use worker::web_sys::{ReadableStream, Request, Response};
+
+#[wasm_bindgen(module = "/src/shell/platform.js")]
+extern "C" {
+    /// `None`: it exceeds `limit`.
+    #[wasm_bindgen(catch, js_name = readBody)]
+    pub async fn read_body(request: &Request, limit: u32) -> Result<Option<Uint8Array>, JsValue>;
+    /// Ready when the client has left.
+    pub async fn departure(request: &Request);
+    pub fn texts(env: &Env) -> Vec<String>;
+    #[wasm_bindgen(catch, js_name = askPool)]
+    pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str) -> Result<String, JsValue>;
+    pub fn respond(status: u16, headers: Vec<String>, body: &[u8]) -> Response;
+    pub fn streamed(status: u16, headers: Vec<String>, body: &ReadableStream) -> Response;
+}

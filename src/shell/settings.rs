@@ -1,0 +1,55 @@
+//! What the deployment's variables and secrets say, read once per isolate: they cannot change within one.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use worker::Env;
+
+use super::platform;
+use crate::accounts::{self, Setup};
+
+pub struct Settings {
+    pub api_key: Option<String>,
+    pub accounts: Vec<Setup>,
+    /// A provider that sends nothing for so long has stalled.
+    pub idle_ms: f64,
+    /// A client that hears nothing for so long is told to wait.
+    pub keep_alive_ms: f64,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+}
+
+impl Settings {
+    pub fn of(env: &Env) -> Rc<Self> {
+        KNOWN.with_borrow_mut(|known| known.get_or_insert_with(|| Rc::new(Self::read(env))).clone())
+    }
+
+    fn read(env: &Env) -> Self {
+        let mut texts = platform::texts(env).into_iter();
+        let mut vars = HashMap::new();
+        while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+            vars.insert(name, value);
+        }
+        let mut names: Vec<String> = vars.keys().cloned().collect();
+        names.sort_unstable();
+        let get = |name: &str| vars.get(name).cloned();
+        let found = accounts::read(&names, &get);
+        for problem in &found.problems {
+            worker::console_warn!("{problem}");
+        }
+        let seconds = |name, default: f64| {
+            let value = get(name).and_then(|text| text.trim().parse::<f64>().ok()).filter(|value| *value > 0.0);
+            // A day: timers overflow at 24 of them.
+            1000.0 * value.unwrap_or(default).min(86_400.0)
+        };
+        Self {
+            api_key: get("SLUICE_API_KEY"),
+            accounts: found.setups,
+            idle_ms: seconds("SLUICE_IDLE_SECONDS", 120.0),
+            keep_alive_ms: seconds("SLUICE_KEEP_ALIVE_SECONDS", 15.0),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+// A provider's answer: read, watched for silence, and driven to the client with one call into Rust per wake.
+
+/** How a read rejects when the provider was silent for too long. */
+const STALLED = 'stalled';
+
+export class Source {
+  #abort = new AbortController();
+  #idleMs;
+  #quiet;
+  #response;
+  #reader;
+  #timer;
+  #stalled = false;
+  #over = false;
+  /** Since when somebody has been waiting for the provider; 0: nobody waits. */
+  #since = 0;
+  /** When something was last said into the provider's silence. */
+  #spoken = 0;
+
+  constructor(idleMs) {
+    this.#idleMs = idleMs;
+  }
+
+  /** Resolves when the headers have come. Names and values alternate in `headers`. */
+  async send(method, url, headers, body) {
+    const bytes = method === 'GET' ? undefined : body.slice();
+    const list = [];
+    for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
+    const { signal } = this.#abort;
+    await this.#wait(fetch(url, { method, headers: list, body: bytes, redirect: 'manual', signal }), (response) => {
+      this.#response = response;
+      this.#reader = response.body?.getReader();
+    });
+  }
+
+  /** Answer from a script instead of a provider: bytes and, before each, milliseconds to wait. */
+  play(status, headers, waits, chunks, end) {
+    const { signal } = this.#abort;
+    const aborted = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    aborted.catch(() => {});
+    let step = 0;
+    const read = async () => {
+      if (step < chunks.length) {
+        if (waits[step] > 0) await Promise.race([sleep(waits[step]), aborted]);
+        return { done: false, value: chunks[step++] };
+      }
+      if (end === 'cut') throw new Error('cut');
+      if (end === 'stall') await aborted;
+      return { done: true };
+    };
+    const list = [];
+    for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
+    this.#response = { status, ok: status >= 200 && status < 300, headers: new Headers(list) };
+    this.#reader = { read };
+  }
+
+  get status() {
+    return this.#response.status;
+  }
+
+  /** Lines of `name: value`: all headers of a refusal, and of an answer those that somebody reads. */
+  get headers() {
+    const { headers, ok } = this.#response;
+    if (ok) return `content-type: ${headers.get('content-type') ?? ''}`;
+    return Array.from(headers, ([name, value]) => `${name}: ${value}`).join('\n');
+  }
+
+  /** The next bytes; `undefined` at the end. Rejects with `STALLED`, or with whatever cut the answer off. */
+  async next() {
+    if (this.#reader === undefined) return undefined;
+    return this.#wait(this.#reader.read(), ({ done, value }) => {
+      if (done) this.#stop();
+      return value;
+    });
+  }
+
+  /** Call `speak` whenever the provider has been silent for `ms`. */
+  onQuiet(ms, speak) {
+    this.#quiet = { ms, speak };
+    this.#watch();
+  }
+
+  /** Nobody wants the rest. */
+  cancel() {
+    if (this.#over) return;
+    this.#stop();
+    this.#abort.abort();
+  }
+
+  #stop() {
+    this.#over = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #wait(promise, take) {
+    this.#since = Date.now();
+    if (this.#timer === undefined) this.#watch();
+    try {
+      return take(await promise);
+    } catch (error) {
+      this.#stop();
+      throw this.#stalled ? STALLED : error;
+    } finally {
+      this.#since = 0;
+    }
+  }
+
+  // One timer sleeps to the nearest deadline: setting one for each read would cost more than the read.
+  #watch() {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    const now = Date.now();
+    const since = this.#since || now;
+    if (now - since >= this.#idleMs) {
+      this.#stalled = true;
+      this.#abort.abort();
+      return;
+    }
+    let deadline = since + this.#idleMs;
+    if (this.#quiet !== undefined) {
+      const { ms, speak } = this.#quiet;
+      if (now - Math.max(since, this.#spoken) >= ms) {
+        this.#spoken = now;
+        speak();
+      }
+      deadline = Math.min(deadline, Math.max(since, this.#spoken) + ms);
+    }
+    this.#timer = setTimeout(() => this.#watch(), Math.max(deadline - now, 1));
+  }
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Send `head` and then the rest of `source` through `answer`; the result is the body of the response.
+ *
+ * `answer` is the Rust half: `chunk(bytes)` and `end()` return bytes for the client and throw the last bytes of a
+ * broken answer; `broke(stalled)` returns them; `settle(left)` closes the books.
+ */
+export function drive(source, answer, head, keepAlive, keepAliveMs, context) {
+  const { readable, writable } = new IdentityTransformStream();
+  context.waitUntil(pump(source, answer, writable.getWriter(), head.slice(), keepAlive.slice(), keepAliveMs));
+  return readable;
+}
+
+async function pump(source, answer, writer, head, keepAlive, keepAliveMs) {
+  let left = false;
+  const leave = () => {
+    left = true;
+    source.cancel();
+  };
+  writer.closed.catch(leave);
+  const write = (bytes) =>
+    writer.write(bytes).catch((error) => {
+      leave();
+      throw error;
+    });
+  if (keepAlive.length > 0) source.onQuiet(keepAliveMs, () => write(keepAlive).catch(() => {}));
+  try {
+    await forward(source, answer, head, write, () => left);
+    await writer.close();
+  } catch (error) {
+    // Cut, so that nobody takes it for complete. A client that has left will not notice.
+    await writer.abort(error).catch(() => {});
+  }
+  source.cancel();
+  answer.settle(left);
+  answer.free();
+}
+
+async function forward(source, answer, head, write, left) {
+  try {
+    await write(head);
+    for (;;) {
+      const chunk = await source.next();
+      const bytes = chunk === undefined ? answer.end() : answer.chunk(chunk);
+      if (bytes.length > 0) await write(bytes);
+      if (chunk === undefined) return;
+    }
+  } catch (error) {
+    if (left()) throw error;
+    await write(error instanceof Uint8Array ? error : answer.broke(error === STALLED));
+  }
+}

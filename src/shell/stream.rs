@@ -1,0 +1,178 @@
+//! A provider's answer as a [`Source`], and the Rust half of the loop that drives it to the client.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use wasm_bindgen::prelude::*;
+use worker::js_sys::Uint8Array;
+use worker::web_sys::ReadableStream;
+use worker::worker_sys::Context as JsContext;
+
+use super::io::Workerd;
+use crate::call::{Call, HttpRequest, HttpResponse};
+use crate::exec::{Io as _, Source, Trace};
+use crate::fault::Fault;
+use crate::pool::Outcome;
+use crate::protocol::{Echo, StreamError, inbound};
+use crate::pump::{Pump, failure_of};
+use crate::upstream::demo::{self, End};
+
+#[wasm_bindgen(module = "/src/shell/stream.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = Source)]
+    pub type JsSource;
+    #[wasm_bindgen(constructor, js_class = "Source")]
+    fn new(idle_ms: f64) -> JsSource;
+    #[wasm_bindgen(method, catch)]
+    async fn send(this: &JsSource, method: &str, url: &str, headers: Vec<String>, body: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn play(this: &JsSource, status: u16, headers: Vec<String>, waits: Vec<f64>, chunks: Vec<Uint8Array>, end: &str);
+    #[wasm_bindgen(method, getter)]
+    fn status(this: &JsSource) -> u16;
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &JsSource) -> String;
+    #[wasm_bindgen(method, catch)]
+    async fn next(this: &JsSource) -> Result<Option<Uint8Array>, JsValue>;
+    #[wasm_bindgen(method)]
+    fn cancel(this: &JsSource);
+
+    #[wasm_bindgen(js_name = drive)]
+    fn drive_js(
+        source: JsSource,
+        answer: Answering,
+        head: &[u8],
+        keep_alive: &[u8],
+        keep_alive_ms: f64,
+        context: &JsContext,
+    ) -> ReadableStream;
+}
+
+/// A provider's answer. Dropped, it takes the connection with it.
+pub struct Body(Option<JsSource>);
+
+impl Body {
+    pub async fn send(request: HttpRequest, idle_ms: f64) -> Result<HttpResponse<Self>, Fault> {
+        // Made first, so that whoever drops this future cancels the request.
+        let body = Self(Some(JsSource::new(idle_ms)));
+        let Some(source) = &body.0 else { return Err(Fault::Transport) };
+        if request.url.starts_with(demo::SCHEME) {
+            play(source, &request);
+        } else {
+            let headers = request.headers.into_iter().flat_map(|(name, value)| [name, value]).collect();
+            let sent = source.send(request.method, &request.url, headers, &request.body).await;
+            sent.map_err(|_| Fault::Transport)?;
+        }
+        let lines = source.headers();
+        let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(HttpResponse { status: source.status(), headers: lines.lines().filter_map(pair).collect(), body })
+    }
+}
+
+fn play(source: &JsSource, request: &HttpRequest) {
+    let script = demo::serve(request);
+    let headers = script.headers.into_iter().flat_map(|(name, value)| [name, value]).collect();
+    let waits = script.steps.iter().map(|step| step.wait_ms as f64).collect();
+    let chunks = script.steps.iter().map(|step| Uint8Array::from(&*step.bytes)).collect();
+    let end = match script.end {
+        End::Complete => "complete",
+        End::Cut => "cut",
+        End::Stall => "stall",
+    };
+    source.play(script.status, headers, waits, chunks, end);
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(source) = &self.0 {
+            source.cancel();
+        }
+    }
+}
+
+impl Source for Body {
+    async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
+        match self.0.as_ref()?.next().await {
+            Ok(chunk) => chunk.map(|chunk| Ok(chunk.to_vec().into())),
+            Err(error) => Some(Err(cause(error.as_string().is_some()))),
+        }
+    }
+}
+
+fn cause(stalled: bool) -> StreamError {
+    if stalled { StreamError::Stalled } else { StreamError::Cut }
+}
+
+/// The rest of a committed answer, in JavaScript's hands.
+#[wasm_bindgen]
+pub struct Answering {
+    pump: Pump,
+    call: Rc<Call>,
+    trace: Trace,
+    io: Rc<Workerd>,
+    /// Reused for every chunk.
+    out: Vec<u8>,
+    broken: Option<Fault>,
+}
+
+/// Bytes for the client, or the last bytes of an answer that broke.
+type Written = Result<Uint8Array, Uint8Array>;
+
+#[wasm_bindgen]
+impl Answering {
+    pub fn chunk(&mut self, bytes: &[u8]) -> Written {
+        self.out.clear();
+        let result = self.pump.chunk(bytes, &mut self.out);
+        self.written(result)
+    }
+
+    pub fn end(&mut self) -> Written {
+        self.out.clear();
+        let echo = Echo { call: &self.call, request: None };
+        let result = self.pump.end(&echo, &mut self.out);
+        self.written(result)
+    }
+
+    /// The provider was silent for too long, or was cut off.
+    pub fn broke(&mut self, stalled: bool) -> Uint8Array {
+        self.out.clear();
+        self.fail(&cause(stalled));
+        Uint8Array::from(&*self.out)
+    }
+
+    /// Close the books. `left`: the client did not wait for the end.
+    pub fn settle(&mut self, left: bool) {
+        let outcome = match self.broken.take() {
+            Some(fault) => Outcome::Failed(fault),
+            None if left => Outcome::Cancelled,
+            None => Outcome::Answered,
+        };
+        self.io.report(self.trace.settle(outcome, self.pump.report().usage));
+    }
+}
+
+impl Answering {
+    fn written(&mut self, result: Result<(), StreamError>) -> Written {
+        match result {
+            Ok(()) => Ok(Uint8Array::from(&*self.out)),
+            Err(error) => {
+                self.fail(&error);
+                Err(Uint8Array::from(&*self.out))
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &StreamError) {
+        self.pump.fail(&failure_of(error), &mut self.out);
+        self.broken = Some(self.io.judge(&self.trace, error));
+    }
+}
+
+/// Everything behind the head. The loop holds the request open until the books are closed.
+pub fn drive(mut body: Body, pump: Pump, head: &[u8], call: Rc<Call>, trace: Trace, io: Rc<Workerd>) -> ReadableStream {
+    let keep_alive = inbound(call.protocol()).keep_alive(&call);
+    let keep_alive_ms = io.settings.keep_alive_ms;
+    // A body that has been committed has not been taken: `None` cannot occur, and would be an empty answer.
+    let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms));
+    let answer = Answering { pump, call, trace, io: Rc::clone(&io), out: Vec::new(), broken: None };
+    drive_js(source, answer, head, keep_alive, keep_alive_ms, io.context.as_ref())
+}
