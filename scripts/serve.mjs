@@ -1,0 +1,43 @@
+// Serves the built Worker on loopback, with the variables of .dev.vars and the state of earlier runs.
+
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { parseEnv } from 'node:util';
+import { Miniflare } from 'miniflare';
+import { migrate } from './migrate.mjs';
+import { options } from './worker.mjs';
+
+const host = '127.0.0.1';
+const port = Number(process.env.PORT ?? 8787);
+const bindings = parseEnv(readFileSync('.dev.vars', 'utf8'));
+
+await new Promise((resolve) => {
+  const probe = createServer();
+  probe.once('error', (error) => {
+    console.error(`Port ${port} cannot be used (${error.code}): choose another with PORT=${port + 1} scripts/dev`);
+    process.exit(1);
+  });
+  probe.listen(port, host, () => probe.close(resolve));
+});
+
+// The same place and names as `wrangler dev`, so that both see one state.
+const worker = new Miniflare(options({ persist: '.wrangler/state/v3', bindings, host, port }));
+const stop = () => worker.dispose().finally(() => process.exit(0));
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+
+await worker.ready;
+for (const name of await migrate(await worker.getD1Database('DB'))) console.log(`Applied migration ${name}.`);
+
+const key = bindings.SLUICE_API_KEY;
+console.log(`
+Sluice is at http://${host}:${port}. Ctrl-C ends it.`);
+if (key) {
+  const body = JSON.stringify({ model: 'demo/hello', messages: [{ role: 'user', content: 'Hello' }] });
+  console.log(`Key: ${key}
+
+  curl http://${host}:${port}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${body}'
+`);
+} else {
+  console.log('.dev.vars has no SLUICE_API_KEY, so nobody may call: add one, or remove the file to have it written.');
+}
