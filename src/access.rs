@@ -7,17 +7,20 @@ use crate::fault::{Failure, Kind};
 
 /// The key a request carries. Never logged, never forwarded.
 pub fn presented(head: &Head<'_>) -> Option<String> {
-    let bearer = || {
-        let value = (head.header)("authorization")?;
+    let bearer = |value: String| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
     };
-    bearer()
-        .or_else(|| (head.header)("x-api-key"))
-        .or_else(|| (head.header)("x-goog-api-key"))
-        .or_else(|| (head.header)("api-key"))
-        .or_else(|| head.query("key"))
-        .filter(|key| !key.is_empty())
+    // An SDK may fill one slot with nothing and put the key into another.
+    let said = |key: &String| !key.is_empty();
+    let header = |name| (head.header)(name).filter(said);
+    header("authorization")
+        .and_then(bearer)
+        .filter(said)
+        .or_else(|| header("x-api-key"))
+        .or_else(|| header("x-goog-api-key"))
+        .or_else(|| header("api-key"))
+        .or_else(|| head.query("key").filter(said))
 }
 
 /// `configured` is the secret `SLUICE_API_KEY`; without one nobody may call.

@@ -174,11 +174,16 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         "v1/chat/completions" | "chat/completions" => ("POST", call(Protocol::Chat, Operation::Generate)),
         "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
         "v1/messages" | "messages" => ("POST", call(Protocol::Messages, Operation::Generate)),
-        "v1/messages/count_tokens" => ("POST", call(Protocol::Messages, Operation::CountTokens)),
+        "v1/messages/count_tokens" | "messages/count_tokens" => {
+            ("POST", call(Protocol::Messages, Operation::CountTokens))
+        }
         "v1/models" | "models" => ("GET", Ok(Route::Models { protocol: models_shape(head) })),
         "v1beta/models" => ("GET", Ok(Route::Models { protocol: Protocol::Gemini })),
         _ => match path.split_once("models/") {
-            Some(("v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/", rest)) => {
+            Some((
+                "" | "v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/",
+                rest,
+            )) => {
                 return model_route(head, path, rest, provider);
             }
             _ => return Err(unknown(head)),
@@ -194,13 +199,15 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
 /// `models/{id}` and `models/{id}:{method}`. A model id may itself contain slashes and colons.
 fn model_route(head: &Head<'_>, path: &str, rest: &str, provider: Option<String>) -> Result<Route, Failure> {
     if head.method == "GET" || head.method == "HEAD" {
-        let protocol = if path.starts_with("v1/") { models_shape(head) } else { Protocol::Gemini };
+        let protocol = if path.starts_with("v1beta") { Protocol::Gemini } else { models_shape(head) };
         return Ok(Route::Model { protocol, id: rest.to_owned() });
     }
     if head.method != "POST" {
         return Err(wrong_method(head, "POST"));
     }
-    let Some((model, verb)) = rest.rsplit_once(':') else { return Err(unknown(head)) };
+    let Some((model, verb)) = rest.rsplit_once(':').filter(|(model, _)| !model.is_empty()) else {
+        return Err(unknown(head));
+    };
     let (operation, stream) = match verb {
         "generateContent" => (Operation::Generate, false),
         "streamGenerateContent" => (Operation::Generate, true),

@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, HttpResponse, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
+use crate::framing::TooLarge;
 use crate::ir::event::Usage;
 use crate::pool::{Ask, Attempt, Candidate, Denial, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
-use crate::pump::{Answering, Pump};
+use crate::pump::{Answering, Pump, failure_of};
 use crate::upstream::{Payload, Refusal, Target, payload};
 
 /// A provider's body. One per runtime.
@@ -85,6 +86,8 @@ impl Trace {
 /// Why one candidate did not answer, and what to tell the client if nobody does.
 struct Failed {
     fault: Fault,
+    /// We refused before the provider was asked: its wire cannot carry the request, another's might.
+    unasked: bool,
     status: u16,
     body: Bytes,
     retry_after: Option<Duration>,
@@ -110,12 +113,12 @@ pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
             first_ms: None,
         };
         match try_candidate(io, call, candidate).await {
-            Ok((content_type, head, rest, usage)) => {
-                let answered = attempt(Outcome::Answered);
+            Ok(Committed { content_type, head, rest, usage, outcome }) => {
+                let answered = attempt(outcome.clone());
                 let first_ms = rest.is_some().then_some(answered.ms);
                 trace.attempts.push(Attempt { first_ms, ..answered });
                 if rest.is_none() {
-                    io.report(trace.settle(Outcome::Answered, usage));
+                    io.report(trace.settle(outcome, usage));
                 } else if trace.attempts.len() > 1 || plan.candidates.iter().any(|candidate| candidate.probe) {
                     // While this answer streams on, others must not run into the accounts that just failed, nor wait
                     // to hear that this one is back.
@@ -127,7 +130,7 @@ pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
             }
             Err(failed) => {
                 trace.attempts.push(attempt(Outcome::Failed(failed.fault.clone())));
-                let stop = !failed.fault.fails_over();
+                let stop = !failed.fault.fails_over() && !failed.unasked;
                 last = Some(failed);
                 if stop {
                     break;
@@ -145,10 +148,18 @@ pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
     }
 }
 
-type Committed<B> = (&'static str, Vec<u8>, Option<(B, Pump)>, Usage);
+/// A candidate's answer, as far as it is known.
+struct Committed<B> {
+    content_type: &'static str,
+    head: Vec<u8>,
+    rest: Option<(B, Pump)>,
+    usage: Usage,
+    /// Anything but `Answered` only when `head` already ends in an error.
+    outcome: Outcome,
+}
 
 async fn try_candidate<I: Io>(io: &I, call: &Call, candidate: &Candidate) -> Result<Committed<I::Body>, Failed> {
-    let target = io.target(candidate).await.map_err(|fault| explain(call, candidate, fault, None))?;
+    let target = io.target(candidate).await.map_err(|fault| unusable(call, candidate, fault))?;
     match ask_target(io, call, &target).await {
         Err(failed) if failed.fault == Fault::Unauthorized => match io.refresh(&target).await {
             Some(renewed) => ask_target(io, call, &renewed).await,
@@ -159,56 +170,64 @@ async fn try_candidate<I: Io>(io: &I, call: &Call, candidate: &Candidate) -> Res
 }
 
 async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Committed<I::Body>, Failed> {
-    let refused = |failure: Failure| Failed {
-        fault: Fault::Rejected,
-        status: failure.status,
-        retry_after: None,
-        body: inbound(call.protocol()).encode_failure(&failure).into(),
-    };
+    let refused = |failure: Failure| Failed { unasked: true, ..failed(call, Fault::Rejected, &failure) };
     let payload = payload(call, target).map_err(refused)?;
     let request = target.upstream.request(call, target, &payload).map_err(refused)?;
-    let response = io.send(request).await.map_err(|fault| unreachable_provider(call, target, fault))?;
+    let response = io.send(request).await.map_err(|fault| unreachable(call, target, fault))?;
     if !(200..300).contains(&response.status) {
         let body = read_error(response.body).await;
         let refusal = Refusal { status: response.status, headers: &response.headers, body: &body };
         return Err(judge(io, call, target, &payload, refusal));
     }
     let streamed = is_stream(&response.headers, payload.stream);
-    let mut pump = Pump::new(&Answering { call, payload: &payload, streamed });
+    let mut pump = Pump::new(&Answering { call, payload: &payload, streamed, secret: &target.credential.access });
     let echo = Echo { call, request: payload.request.as_ref() };
     let (mut body, mut head) = (response.body, Vec::new());
+    let mut outcome = Outcome::Answered;
     let mut ended = false;
     while !ended && !(pump.started() && call.stream) {
         let step = match body.next().await {
+            Some(Ok(_)) if head.len() > HELD_LIMIT => Err(TooLarge.into()),
             Some(Ok(chunk)) => pump.chunk(&chunk, &mut head),
-            Some(Err(error)) => Err(error),
+            Some(Err(error)) => {
+                ended = true;
+                pump.broke(error, &echo, &mut head)
+            }
             None => {
                 ended = true;
                 pump.end(&echo, &mut head)
             }
         };
         if let Err(error) = step {
-            if call.stream && pump.started() {
-                // Content and break in one chunk: what came is the client's, and so is the truth about it.
-                pump.fail(&crate::pump::failure_of(&error), &mut head);
-                break;
+            let committed = pump.started() && call.stream;
+            let failed = broken(io, call, target, &payload, &response.headers, &error);
+            if !committed {
+                return Err(failed);
             }
-            return Err(broken(io, call, target, &payload, &response.headers, error));
+            // Content and break came together: what came is the client's, and so is the truth about it. Whether the
+            // client sees the break must not depend on how the bytes were cut into chunks.
+            pump.fail(&failure_of(&error), &mut head);
+            outcome = Outcome::Failed(failed.fault);
+            ended = true;
         }
     }
     let client = inbound(call.protocol());
     let content_type = if call.stream { client.stream_type(call) } else { "application/json" };
     let usage = pump.report().usage;
     let rest = if ended { None } else { Some((body, pump)) };
-    Ok((content_type, head, rest, usage))
+    Ok(Committed { content_type, head, rest, usage, outcome })
 }
+
+/// 32 MiB: the largest frame, twice. More is held back only if a provider talks for ever and says nothing.
+const HELD_LIMIT: usize = 32 << 20;
 
 /// Whether a 2xx body is a stream of frames. Providers answer a streaming request with a JSON error, or a plain one
 /// with a stream; the content type decides, and where it says nothing, what was asked for.
 fn is_stream(headers: &[(String, String)], asked: bool) -> bool {
-    match header(headers, "content-type") {
-        Some(kind) if kind.starts_with("text/event-stream") || kind.contains("ndjson") => true,
-        Some(kind) if kind.starts_with("application/json") || kind.starts_with("text/html") => false,
+    let kind = header(headers, "content-type").unwrap_or_default();
+    match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/event-stream" | "application/x-ndjson" | "application/ndjson" => true,
+        "application/json" | "text/html" => false,
         _ => asked,
     }
 }
@@ -234,22 +253,25 @@ fn broken<I: Io>(
     target: &Target,
     payload: &Payload,
     headers: &[(String, String)],
-    error: StreamError,
+    error: &StreamError,
 ) -> Failed {
-    match error {
+    let (fault, kind) = match error {
         StreamError::Refused { status, body } => {
-            judge(io, call, target, payload, Refusal { status, headers, body: &body })
+            return judge(io, call, target, payload, Refusal { status: *status, headers, body });
         }
-        StreamError::Cut | StreamError::Stalled => unreachable_provider(call, target, Fault::Transport),
-        StreamError::Malformed(_) | StreamError::TooLarge(_) => {
-            let failure = Failure::new(Kind::Upstream, format!("{}: {error}", target.provider));
-            failed(call, Fault::Malformed, &failure)
-        }
-    }
+        StreamError::Cut => (Fault::Transport, Kind::Upstream),
+        StreamError::Stalled => (Fault::Transport, Kind::Timeout),
+        StreamError::Malformed(_) | StreamError::TooLarge(_) => (Fault::Malformed, Kind::Upstream),
+    };
+    failed(call, fault, &Failure::new(kind, format!("{}: {error}", target.provider)))
 }
 
 /// A provider's refusal: relayed as it came when it is about the request, else re-told in the client's protocol.
 fn judge<I: Io>(io: &I, call: &Call, target: &Target, payload: &Payload, refusal: Refusal<'_>) -> Failed {
+    // An error inside a 200 says which status it would have had; one that says nonsense is the provider's own fault.
+    let status = if (400..600).contains(&refusal.status) { refusal.status } else { 502 };
+    let refusal = Refusal { status, ..refusal };
+    let secret = &target.credential.access;
     let fault = target.upstream.classify(refusal, io.now());
     let wait = match &fault {
         Fault::Quota { wait, .. } | Fault::RateLimited { wait, .. } => *wait,
@@ -257,11 +279,11 @@ fn judge<I: Io>(io: &I, call: &Call, target: &Target, payload: &Payload, refusal
     };
     let same = payload.wire.protocol() == call.protocol();
     if fault == Fault::Rejected && same && serde_json::from_slice::<serde::de::IgnoredAny>(refusal.body).is_ok() {
-        let body = scrub(&String::from_utf8_lossy(refusal.body), target).into_bytes();
-        return Failed { fault, status: refusal.status, body: body.into(), retry_after: wait };
+        let body = secret.scrub(&String::from_utf8_lossy(refusal.body)).into_bytes();
+        return Failed { fault, unasked: false, status: refusal.status, body: body.into(), retry_after: wait };
     }
     let said = payload.wire.error_message(refusal.body).or_else(|| any_error_message(refusal.body));
-    let said = said.map(|said| scrub(&said, target));
+    let said = said.map(|said| secret.scrub(&said));
     let Target { provider, account, .. } = target;
     let failure = match &fault {
         Fault::Rejected => {
@@ -293,23 +315,17 @@ fn colon(said: Option<String>) -> String {
 
 fn failed(call: &Call, fault: Fault, failure: &Failure) -> Failed {
     let body = inbound(call.protocol()).encode_failure(failure).into();
-    Failed { fault, status: failure.status, body, retry_after: failure.retry_after }
+    Failed { fault, unasked: false, status: failure.status, body, retry_after: failure.retry_after }
 }
 
-fn unreachable_provider(call: &Call, target: &Target, fault: Fault) -> Failed {
+fn unreachable(call: &Call, target: &Target, fault: Fault) -> Failed {
     let failure = Failure::new(Kind::Upstream, format!("{} could not be reached", target.provider));
     failed(call, fault, &failure)
 }
 
-fn explain(call: &Call, candidate: &Candidate, fault: Fault, said: Option<String>) -> Failed {
-    let message = format!("account {} cannot be used{}", candidate.account, colon(said));
+fn unusable(call: &Call, candidate: &Candidate, fault: Fault) -> Failed {
+    let message = format!("account {} cannot be used", candidate.account);
     failed(call, fault, &Failure::new(Kind::Upstream, message))
-}
-
-/// A provider that quotes a credential back must not tell the client.
-fn scrub(text: &str, target: &Target) -> String {
-    let secret = target.credential.access.expose();
-    if secret.len() < 8 { text.to_owned() } else { text.replace(secret, "[redacted]") }
 }
 
 /// An error of ours as an answer.

@@ -62,6 +62,11 @@ impl Framer {
         }
     }
 
+    /// Whether nothing is pending: all bytes so far belong to frames that were given out, or mean nothing.
+    pub fn is_between_frames(&self) -> bool {
+        self.line.is_empty() && !self.has_data && !self.has_event
+    }
+
     /// Feed `chunk`; `on` gets every frame it completes, with the offset in `chunk` just behind that frame.
     /// `on` stops the walk by returning an error.
     pub fn push<E: From<TooLarge>>(
@@ -69,11 +74,11 @@ impl Framer {
         chunk: &[u8],
         mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut at = 0;
         // Data of the current event while it is still a slice of this chunk.
         let mut borrowed: Option<&[u8]> = None;
-        if std::mem::take(&mut self.skip_lf) && chunk.first() == Some(&b'\n') {
-            at = 1;
+        let mut at = 0;
+        if let Some(first) = chunk.first() {
+            at = usize::from(std::mem::take(&mut self.skip_lf) && *first == b'\n');
         }
         while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
@@ -159,7 +164,7 @@ impl Framer {
             Line::Event(name) => {
                 self.event.clear();
                 self.event.push_str(&String::from_utf8_lossy(name));
-                self.has_event = true;
+                self.has_event = !name.is_empty();
             }
             Line::Data(value) => {
                 self.spill(borrowed)?;

@@ -191,7 +191,7 @@ pub struct Tool {
 pub enum ToolKind {
     /// `schema` is a JSON Schema of an object; `strict` asks the provider to enforce it.
     Function { schema: Json, strict: Option<bool> },
-    /// Freeform text input, optionally under a grammar.
+    /// Freeform text input, optionally under a grammar; `format` as Responses spells it, `{type, syntax, definition}`.
     Custom { format: Option<Value> },
     /// A tool the provider runs itself (web search, code interpreter …), in its owner's words.
     Opaque { owner: Protocol, value: Value },
@@ -245,6 +245,26 @@ pub enum Effort {
     High,
     XHigh,
     Max,
+}
+
+impl Effort {
+    const WORDS: [(Self, &'static str); 6] = [
+        (Self::Minimal, "minimal"),
+        (Self::Low, "low"),
+        (Self::Medium, "medium"),
+        (Self::High, "high"),
+        (Self::XHigh, "xhigh"),
+        (Self::Max, "max"),
+    ];
+
+    /// The word that all protocols with words use.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(level, _)| *level == self).map_or("medium", |(_, word)| word)
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(_, known)| *known == word).map(|(level, _)| *level)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -210,61 +210,52 @@ impl Body {
 
     /// The body with some top-level members set (`Some`) or removed (`None`); every other byte is as it was.
     pub fn splice(&self, edits: &[(&str, Option<&str>)]) -> Bytes {
-        let mut cuts: Vec<(Range<usize>, String)> = Vec::with_capacity(edits.len());
-        let mut added = String::new();
-        let mut left = self.index.len();
-        for (key, edit) in edits {
-            match (self.index.iter().find(|(k, _)| k == key), edit) {
-                (Some((_, span)), Some(text)) => cuts.push((span.clone(), (*text).to_owned())),
-                (Some((_, span)), None) => {
-                    cuts.push((self.member_span(span), String::new()));
-                    left -= 1;
+        let edit = |key: &str| edits.iter().find(|(k, _)| *k == key).map(|(_, edit)| *edit);
+        let mut cuts: Vec<(Range<usize>, Cow<'_, str>)> = Vec::with_capacity(edits.len() + 1);
+        let open = memchr::memchr(b'{', &self.bytes).map_or(0, |at| at + 1);
+        // A removed member takes the comma before it along, or, while nothing before it stays, the one behind it.
+        let (mut from, mut kept) = (open, 0);
+        for (key, span) in &self.index {
+            match edit(key) {
+                Some(None) if kept == 0 => {
+                    let end = self.behind_comma(span.end);
+                    cuts.push((from..end, Cow::Borrowed("")));
+                    from = end;
+                    continue;
                 }
-                (None, Some(text)) => {
-                    added.push_str(&format!("{}:{text},", Json::of(key).get()));
-                }
-                (None, None) => {}
+                Some(None) => cuts.push((from..span.end, Cow::Borrowed(""))),
+                Some(Some(text)) => cuts.push((span.clone(), Cow::Borrowed(text))),
+                None => {}
             }
+            kept += usize::from(edit(key) != Some(None));
+            from = span.end;
+        }
+        let absent = edits.iter().filter(|(key, _)| !self.index.iter().any(|(k, _)| k == key));
+        let mut added: String =
+            absent.filter_map(|(key, edit)| Some(format!("{}:{},", Json::of(*key).get(), (*edit)?))).collect();
+        if kept == 0 {
+            added.pop();
         }
         if cuts.is_empty() && added.is_empty() {
             return self.bytes.clone();
         }
-        if !added.is_empty() {
-            if left == 0 {
-                added.pop();
-            }
-            let open = memchr::memchr(b'{', &self.bytes).map_or(0, |at| at + 1);
-            cuts.push((open..open, added));
-        }
-        cuts.sort_by_key(|(span, _)| (span.start, span.end));
+        cuts.insert(0, (open..open, Cow::Owned(added)));
         let mut out = Vec::with_capacity(self.bytes.len() + cuts.iter().map(|(_, text)| text.len()).sum::<usize>());
         let mut at = 0;
         for (span, text) in cuts {
             out.extend_from_slice(self.bytes.get(at..span.start).unwrap_or_default());
             out.extend_from_slice(text.as_bytes());
-            at = at.max(span.end);
+            at = span.end;
         }
         out.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
         out.into()
     }
 
-    /// A member with its key and one of its commas, so that removing it leaves valid JSON.
-    fn member_span(&self, value: &Range<usize>) -> Range<usize> {
-        let is_space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
-        let before = self.bytes.get(..value.start).unwrap_or_default();
-        let position = self.index.iter().position(|(_, span)| span == value).unwrap_or_default();
-        // What lies between two values is `, "key" :`; the previous value's end bounds the key from the left.
-        let from = match position.checked_sub(1).and_then(|i| self.index.get(i)) {
-            Some((_, previous)) => previous.end,
-            None => memchr::memchr(b'{', before).map_or(0, |at| at + 1),
-        };
-        if position > 0 {
-            return from..value.end;
-        }
-        let after = self.bytes.get(value.end..).unwrap_or_default();
-        let gap = after.iter().take_while(|b| is_space(b)).count();
-        let comma = usize::from(after.get(gap) == Some(&b','));
-        from..value.end + if comma == 1 { gap + 1 } else { 0 }
+    /// The place behind the comma that follows the value ending at `end`; `end` itself for the last value.
+    fn behind_comma(&self, end: usize) -> usize {
+        let after = self.bytes.get(end..).unwrap_or_default();
+        let gap = after.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        if after.get(gap) == Some(&b',') { end + gap + 1 } else { end }
     }
 }
 

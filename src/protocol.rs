@@ -134,6 +134,7 @@ pub fn inbound(protocol: Protocol) -> &'static dyn Inbound {
 pub fn any_error_message(body: &[u8]) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let value = value.get(0).unwrap_or(&value);
-    let paths = ["/error/message", "/error", "/message", "/response/error/message", "/detail", "/msg"];
+    let paths =
+        ["/error/message", "/error", "/message", "/response/error/message", "/detail", "/msg", "/base_resp/status_msg"];
     paths.iter().find_map(|path| value.pointer(path)?.as_str()).map(str::to_owned)
 }

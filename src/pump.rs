@@ -15,7 +15,7 @@ use crate::framing::{Frame, Framer};
 use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
 use crate::protocol::tools::{Restore, Restorer};
 use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
-use crate::upstream::Payload;
+use crate::upstream::{Payload, Secret};
 
 /// 64 MiB: a whole answer with the largest images seen, and half an isolate.
 const WHOLE_LIMIT: usize = 64 << 20;
@@ -26,6 +26,8 @@ pub struct Pump {
     flow: Flow,
     client: &'static dyn Inbound,
     wire: &'static dyn Outbound,
+    /// What a provider that quotes it back must not tell the client.
+    secret: Secret,
 }
 
 enum Flow {
@@ -81,11 +83,12 @@ pub struct Answering<'a> {
     pub payload: &'a Payload,
     /// The provider answered with a stream, by its content type.
     pub streamed: bool,
+    pub secret: &'a Secret,
 }
 
 impl Pump {
     pub fn new(answering: &Answering<'_>) -> Self {
-        let Answering { call, payload, streamed } = *answering;
+        let Answering { call, payload, streamed, secret } = *answering;
         let wire = payload.wire;
         let client = inbound(call.protocol());
         let output = |to| Output { restore: payload.restore.clone(), pending: None, grammar: Grammar::default(), to };
@@ -111,7 +114,7 @@ impl Pump {
             (false, true) => Flow::Translate { framer: framer(), decode: wire.decoder(), output: output(to()) },
             (false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
         };
-        Self { report: Report::default(), failed: false, flow, client, wire }
+        Self { report: Report::default(), failed: false, flow, client, wire, secret: secret.clone() }
     }
 
     pub fn report(&self) -> &Report {
@@ -133,28 +136,28 @@ impl Pump {
         match &mut self.flow {
             Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
                 let mut from = 0;
-                framer
-                    .push(chunk, |frame, after| {
-                        let pass = inspect.frame(frame, report)?;
-                        let keep = pass == Pass::Keep || *keep_usage;
-                        match style {
-                            Style::AsTheyCame if keep => {
-                                out.append(held);
-                                out.extend_from_slice(chunk.get(from..after).unwrap_or_default());
-                            }
-                            Style::JsonArray if keep => element(frame, sent, out),
-                            Style::AsTheyCame | Style::JsonArray => held.clear(),
+                framer.push(chunk, |frame, after| {
+                    let pass = inspect.frame(frame, report)?;
+                    let keep = pass == Pass::Keep || *keep_usage;
+                    match style {
+                        Style::AsTheyCame if keep => {
+                            out.append(held);
+                            out.extend_from_slice(chunk.get(from..after).unwrap_or_default());
                         }
-                        from = after;
-                        Ok(())
-                    })
-                    .and_then(|()| {
-                        // A frame still incomplete stays here: if the stream is cut, the client never sees its half.
-                        if *style == Style::AsTheyCame {
-                            held.extend_from_slice(chunk.get(from..).unwrap_or_default());
-                        }
-                        Ok(())
-                    })
+                        Style::JsonArray if keep => element(frame, sent, out),
+                        Style::AsTheyCame | Style::JsonArray => held.clear(),
+                    }
+                    from = after;
+                    Ok::<(), StreamError>(())
+                })?;
+                if *style == Style::AsTheyCame {
+                    // A frame still incomplete stays here: if the stream is cut, the client never sees its half.
+                    held.extend_from_slice(chunk.get(from..).unwrap_or_default());
+                    if framer.is_between_frames() {
+                        out.append(held); // comments, which keep the client's connection alive
+                    }
+                }
+                Ok(())
             }
             Flow::Translate { framer, decode, output } => {
                 framer.push(chunk, |frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
@@ -173,64 +176,62 @@ impl Pump {
     /// The provider's body ended. Completes the answer, or says why it is none.
     pub fn end(&mut self, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
         let report = &mut self.report;
-        match std::mem::replace(&mut self.flow, Flow::Done) {
-            Flow::Relay { mut framer, mut inspect, style, keep_usage, mut held, mut sent } => {
-                framer.finish(|frame, _| -> Result<(), StreamError> {
-                    let keep = inspect.frame(frame, report)? == Pass::Keep || keep_usage;
+        match &mut self.flow {
+            Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
+                let last = framer.finish(|frame, _| {
+                    let keep = inspect.frame(frame, report)? == Pass::Keep || *keep_usage;
                     match style {
-                        Style::JsonArray if keep => element(frame, &mut sent, out),
+                        Style::JsonArray if keep => element(frame, sent, out),
                         _ if !keep => held.clear(),
                         _ => {}
                     }
                     Ok(())
-                })?;
-                if !report.finished {
-                    // `fail` ends the array that was begun.
-                    self.flow = Flow::Relay { framer, inspect, style, keep_usage, held: Vec::new(), sent };
-                    return Err(StreamError::Cut);
+                });
+                complete(last, report.finished)?;
+                out.append(held);
+                if *style == Style::JsonArray {
+                    out.extend_from_slice(if *sent { b"\n]" } else { b"[]" });
                 }
-                out.append(&mut held);
-                if style == Style::JsonArray {
-                    out.extend_from_slice(if sent { b"\n]" } else { b"[]" });
-                }
-                Ok(())
             }
-            Flow::Translate { mut framer, mut decode, mut output } => {
-                let result = framer
-                    .finish(|frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
-                    .and_then(|()| output.run(report, out, |sink| decode.end(sink)));
-                let finished = output.grammar.finished();
-                let result = result.and(if finished { Ok(()) } else { Err(StreamError::Cut) });
-                if let Err(error) = result {
-                    self.flow = Flow::Translate { framer, decode, output };
-                    return Err(error);
-                }
-                output.complete(self.client, echo, out)
+            Flow::Translate { framer, decode, output } => {
+                let last = framer.finish(|frame, _| output.run(report, out, |sink| decode.frame(frame, sink)));
+                let last = complete(last, true).and_then(|()| output.run(report, out, |sink| decode.end(sink)));
+                complete(last, output.grammar.finished())?;
+                output.complete(self.client, echo, out)?;
             }
             Flow::WholeRelay { body } => {
-                self.wire.inspect_response(&body, report)?;
+                self.wire.inspect_response(body, report)?;
                 *report = Report { started: true, finished: true, ..*report };
-                out.extend_from_slice(&body);
-                Ok(())
+                out.append(body);
             }
-            Flow::WholeTranslate { body, mut output } => {
-                let wire = self.wire;
-                output.run(report, out, |sink| wire.decode_response(&body, sink))?;
-                if !output.grammar.finished() {
-                    return Err(StreamError::Cut);
+            Flow::WholeTranslate { body, output } => {
+                let (wire, from) = (self.wire, out.len());
+                let result = output.run(report, out, |sink| wire.decode_response(body, sink));
+                let finished = output.grammar.finished();
+                if let Err(error) = result.and(if finished { Ok(()) } else { Err(StreamError::Cut) }) {
+                    // Half of a whole answer is worth nothing: another account may give all of it.
+                    out.truncate(from);
+                    *report = Report::default();
+                    return Err(error);
                 }
-                report.started = true;
-                output.complete(self.client, echo, out)
+                output.complete(self.client, echo, out)?;
             }
-            Flow::Done => Ok(()),
+            Flow::Done => {}
         }
+        self.flow = Flow::Done;
+        Ok(())
     }
 
-    /// The answer broke after it had started: end it with the client protocol's own error. Once.
+    /// The provider's body broke off. No harm if the answer was complete by then.
+    pub fn broke(&mut self, error: StreamError, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let complete = self.report.finished && self.end(echo, out).is_ok();
+        if complete { Ok(()) } else { Err(error) }
+    }
+
+    /// The answer broke after it had started: end it with the client protocol's own error. Once, and never behind a
+    /// complete answer.
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.failed, true) || self.report.finished && matches!(self.flow, Flow::Done) {
-            return;
-        }
+        let failure = &Failure { message: self.secret.scrub(&failure.message), ..failure.clone() };
         match std::mem::replace(&mut self.flow, Flow::Done) {
             Flow::Relay { style: Style::JsonArray, sent, .. } => {
                 out.extend_from_slice(if sent { b",\n" } else { b"[" });
@@ -241,10 +242,21 @@ impl Pump {
             | Flow::WholeTranslate { output: Output { to: To::Stream(mut encode), .. }, .. } => {
                 encode.failure(failure, out);
             }
-            Flow::Relay { .. } | Flow::Done => self.client.failure_frame(failure, out),
+            Flow::Relay { .. } => self.client.failure_frame(failure, out),
             // Nothing of a whole answer has been sent; the caller still owns the status line.
             Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } => {}
+            Flow::Done => return,
         }
+        self.failed = true;
+    }
+}
+
+/// What the last step of an answer came to. A last frame that cannot be read is one that was cut.
+fn complete(last: Result<(), StreamError>, finished: bool) -> Result<(), StreamError> {
+    match last {
+        Ok(()) if finished => Ok(()),
+        Ok(()) | Err(StreamError::Malformed(_)) => Err(StreamError::Cut),
+        Err(error) => Err(error),
     }
 }
 
@@ -284,9 +296,9 @@ impl Output {
         }
     }
 
-    fn complete(self, client: &dyn Inbound, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
-        if let To::Whole(collector) = self.to {
-            let done = Completion::of(*collector).ok_or(StreamError::Cut)?;
+    fn complete(&mut self, client: &dyn Inbound, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if let To::Whole(collector) = &mut self.to {
+            let done = Completion::of(*std::mem::take(collector)).ok_or(StreamError::Cut)?;
             client.encode_response(&done, echo, out);
         }
         Ok(())
@@ -335,7 +347,11 @@ impl Sink for Checked<'_> {
 pub fn failure_of(error: &StreamError) -> Failure {
     match error {
         StreamError::Refused { status, body } => {
-            let kind = Kind::of_status(*status);
+            // The account's troubles are not the client's: its own key and rights are fine.
+            let kind = match Kind::of_status(*status) {
+                Kind::Unauthorized | Kind::Forbidden => Kind::Upstream,
+                kind => kind,
+            };
             let message = crate::protocol::any_error_message(body);
             Failure::new(kind, message.unwrap_or_else(|| "the provider reported an error".to_owned()))
         }

@@ -34,6 +34,11 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// `text` without the value. What is too short to be a secret stays: it may be an ordinary word.
+    pub fn scrub(&self, text: &str) -> String {
+        if self.0.len() < 8 { text.to_owned() } else { text.replace(&self.0, "[redacted]") }
+    }
 }
 
 /// What an account signs its requests with.

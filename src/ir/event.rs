@@ -62,7 +62,7 @@ pub enum Delta<'a> {
     Json(&'a str),
     /// Base64 of a media block. Each fragment is a multiple of four characters, except the last.
     Data(&'a str),
-    /// Of a thinking or tool call block.
+    /// Of a thinking or tool call block; of a tool call, before its input.
     Seal(&'a Seal),
 }
 
@@ -335,11 +335,12 @@ impl Completion {
                     seal.iter().for_each(|seal| delta(Delta::Seal(seal)));
                 }
                 PartKind::ToolCall(call) => {
+                    // First, as decoders do: some wires carry it in the id.
+                    call.seal.iter().for_each(|seal| delta(Delta::Seal(seal)));
                     match &call.input {
                         ToolInput::Json(json) => delta(Delta::Json(json.get())),
                         ToolInput::Text(text) => delta(Delta::Text(text)),
                     }
-                    call.seal.iter().for_each(|seal| delta(Delta::Seal(seal)));
                 }
                 PartKind::Media(Media { source: Source::Base64(data), .. }) => delta(Delta::Data(data)),
                 PartKind::Media(_) | PartKind::Opaque { .. } | PartKind::ToolResult { .. } => {}

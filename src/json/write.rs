@@ -64,11 +64,13 @@ impl<'o> Object<'o> {
         Self { out, first: true }
     }
 
-    /// Where the member's value is to be written. `name` needs no escapes.
+    /// Where the member's value is to be written.
     pub fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        self.out.extend_from_slice(if std::mem::take(&mut self.first) { b"\"" } else { b",\"" });
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        write_str(name, self.out);
+        self.out.push(b':');
         self.out
     }
 

@@ -1,4 +1,21 @@
 //! OpenAI Chat Completions. <https://platform.openai.com/docs/api-reference/chat>
+//!
+//! ```text
+//! request   messages: (system | developer | user | assistant | tool)+
+//! stream    chunk* finish_reason usage? [DONE]         one choice; blocks have no marks of their own
+//! ```
+
+mod calls;
+mod chunk;
+mod decode;
+mod decode_messages;
+mod decode_request;
+mod encode;
+mod encode_request;
+mod inspect;
+mod reasoning;
+mod refusal;
+mod usage;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;
@@ -48,17 +65,21 @@ impl Chat {
 }
 
 impl Inbound for Chat {
-    fn decode_request(&self, _: &Call) -> Result<Request, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn decode_request(&self, call: &Call) -> Result<Request, Failure> {
+        decode_request::decode_request(call)
     }
-    fn encode_response(&self, _: &Completion, _: &Echo<'_>, _: &mut Vec<u8>) {}
-    fn encoder(&self, _: &Echo<'_>) -> Box<dyn Encode> {
-        todo!()
+    fn encode_response(&self, done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
+        encode::encode_response(done, echo, out);
+    }
+    fn encoder(&self, echo: &Echo<'_>) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(echo))
     }
     fn encode_failure(&self, failure: &Failure) -> Vec<u8> {
-        serde_json::json!({"error": {"message": failure.message}}).to_string().into_bytes()
+        encode::encode_failure(failure)
     }
-    fn failure_frame(&self, _: &Failure, _: &mut Vec<u8>) {}
+    fn failure_frame(&self, failure: &Failure, out: &mut Vec<u8>) {
+        encode::failure_frame(failure, out);
+    }
     fn keep_alive(&self, _: &Call) -> &'static [u8] {
         b": keep-alive\n\n"
     }
@@ -73,23 +94,24 @@ impl Outbound for Chat {
             name_limit: 64,
             allowed: |c| c.is_ascii_alphanumeric() || c == '_' || c == '-',
             letter_first: false,
+            // OpenAI has them for some models; as functions they work everywhere.
             freeform: false,
         }
     }
-    fn encode_request(&self, _: &Request) -> Result<Vec<u8>, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn encode_request(&self, request: &Request) -> Result<Vec<u8>, Failure> {
+        encode_request::encode_request(self.dialect, request)
     }
     fn decoder(&self) -> Box<dyn Decode> {
-        todo!()
+        Box::new(decode::Decoder::default())
     }
-    fn decode_response(&self, _: &[u8], _: &mut dyn Sink) -> Result<(), StreamError> {
-        Ok(())
+    fn decode_response(&self, body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamError> {
+        decode::decode_response(body, sink)
     }
     fn inspector(&self) -> Box<dyn Inspect> {
-        todo!()
+        Box::new(inspect::Inspector::default())
     }
-    fn inspect_response(&self, _: &[u8], _: &mut Report) -> Result<(), StreamError> {
-        Ok(())
+    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
+        inspect::inspect_response(body, report)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         super::any_error_message(body)
