@@ -20,6 +20,8 @@ pub mod call;
 pub mod json;
 
 pub mod access;
+pub mod affinity;
+pub mod models;
 pub mod route;
 
 pub mod accounts;

@@ -75,3 +75,6 @@ pub fn serve(request: &HttpRequest) -> Script {
         end: End::Complete,
     }
 }
+
+/// What a list of models shows.
+pub const MODELS: &[&str] = &["demo/echo", "demo/chat", "demo/responses", "demo/messages", "demo/gemini"];

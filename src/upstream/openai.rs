@@ -135,7 +135,7 @@ pub static PROVIDERS: &[Compatible] = &[
         root: "https://api.deepseek.com",
         messages: Some("/anthropic/v1"),
         codec: THINKING,
-        models: &["deepseek-*"],
+        models: &["deepseek-*", "!deepseek-v3*", "!deepseek-r1*"],
         ..ROW
     },
     Compatible {

@@ -1,0 +1,180 @@
+//! The list of models the configured accounts offer, in every protocol's shape.
+
+use crate::accounts::Setup;
+use crate::call::printable;
+use crate::catalogue::{self, Thinking};
+use crate::fault::{Failure, Kind};
+use crate::ir::Protocol;
+use crate::json::{Array, Object};
+use crate::upstream::{demo, pattern};
+
+/// A model somebody offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// A name that [`crate::route::resolve`] leads to it.
+    pub id: String,
+    pub provider: String,
+    pub context: Option<u64>,
+    pub output: Option<u64>,
+    pub thinks: bool,
+}
+
+/// Makers do not say in one voice when a model was made; clients only need a time that does not change.
+const CREATED: u64 = 1_767_225_600; // 2026-01-01
+const CREATED_AT: &str = "2026-01-01T00:00:00Z";
+
+/// Every name that is known to lead somewhere, each once. What a provider offers beyond its list and the catalogue can
+/// be called all the same.
+pub fn list(setups: &[Setup]) -> Vec<Listed> {
+    let mut models: Vec<Listed> = Vec::new();
+    let mut add = |id: &str, setup: &Setup| {
+        if models.iter().any(|model| model.id == id) {
+            return;
+        }
+        let known = catalogue::find(id);
+        models.push(Listed {
+            id: id.to_owned(),
+            provider: setup.account.provider.clone(),
+            context: known.map(|model| model.context),
+            output: known.and_then(|model| model.output),
+            thinks: known.is_some_and(|model| model.thinking != Thinking::Never),
+        });
+    };
+    for setup in setups.iter().filter(|setup| setup.account.enabled) {
+        if setup.account.provider == "demo" {
+            demo::MODELS.iter().for_each(|name| add(name, setup));
+        }
+        for name in setup.models.iter().filter(|name| setup.declared && !name.contains(['*', '!'])) {
+            add(name, setup);
+        }
+        for model in catalogue::MODELS.iter().filter(|model| model.listed) {
+            if pattern::any(&setup.models, model.name) {
+                add(model.name, setup);
+            }
+        }
+    }
+    models
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub limit: Option<usize>,
+    pub after: Option<String>,
+    pub before: Option<String>,
+}
+
+impl Page {
+    /// From the query of `protocol`.
+    pub fn of(protocol: Protocol, query: &dyn Fn(&str) -> Option<String>) -> Self {
+        let number = |name: &str| query(name).and_then(|text| text.parse().ok()).filter(|limit| *limit > 0);
+        match protocol {
+            Protocol::Messages => Self { limit: number("limit"), after: query("after_id"), before: query("before_id") },
+            Protocol::Gemini => Self { limit: number("pageSize"), after: query("pageToken"), before: None },
+            Protocol::Chat | Protocol::Responses | Protocol::Ollama => Self::default(),
+        }
+    }
+
+    /// The page, and whether there is more in the direction of the walk.
+    fn cut<'m>(&self, models: &'m [Listed]) -> (&'m [Listed], bool) {
+        let place = |id: &String| models.iter().position(|model| model.id == *id);
+        let from = self.after.as_ref().and_then(place).map_or(0, |at| at + 1);
+        let to = self.before.as_ref().and_then(place).unwrap_or(models.len());
+        let limit = self.limit.unwrap_or(models.len());
+        let backwards = self.before.is_some();
+        let (start, end) = if backwards {
+            (from.max(to.saturating_sub(limit)), to)
+        } else {
+            (from, to.min(from.saturating_add(limit)))
+        };
+        let more = if backwards { start > from } else { end < to };
+        (models.get(start..end).unwrap_or_default(), more)
+    }
+}
+
+/// A list as `protocol` has it. Ollama's list has digests and sizes and is its own business.
+pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
+    let (shown, more) = page.cut(models);
+    let mut out = Vec::with_capacity(64 + shown.len() * 128);
+    let mut list = Object::begin(&mut out);
+    if protocol == Protocol::Chat || protocol == Protocol::Responses {
+        list.str("object", "list");
+    }
+    let mut items = Array::begin(list.key(if protocol == Protocol::Gemini { "models" } else { "data" }));
+    for model in shown {
+        write(model, protocol, items.item());
+    }
+    items.end();
+    match protocol {
+        Protocol::Messages => {
+            list.bool("has_more", more);
+            for (name, model) in [("first_id", shown.first()), ("last_id", shown.last())] {
+                list.value(name, &model.map(|model| &model.id));
+            }
+        }
+        Protocol::Gemini => {
+            if let Some(last) = shown.last().filter(|_| more) {
+                list.str("nextPageToken", &last.id);
+            }
+        }
+        Protocol::Chat | Protocol::Responses | Protocol::Ollama => {}
+    }
+    list.end();
+    out
+}
+
+/// One model. A name that leads somewhere is answered even if no list shows it.
+pub fn encode_one(id: &str, protocol: Protocol, setups: &[Setup]) -> Result<Vec<u8>, Failure> {
+    let id = id.strip_prefix("models/").unwrap_or(id);
+    let ask = crate::route::resolve(id, None, setups);
+    let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
+        let message = format!("no account offers the model {}", printable(id));
+        return Err(Failure::new(Kind::NotFound, message).code("model_not_found"));
+    };
+    let known = catalogue::find(id);
+    let model = Listed {
+        id: id.to_owned(),
+        provider: goal.provider.clone(),
+        context: known.map(|model| model.context),
+        output: known.and_then(|model| model.output),
+        thinks: known.is_some_and(|model| model.thinking != Thinking::Never),
+    };
+    let mut out = Vec::with_capacity(256);
+    write(&model, protocol, &mut out);
+    Ok(out)
+}
+
+fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
+    let mut item = Object::begin(out);
+    match protocol {
+        Protocol::Chat | Protocol::Responses | Protocol::Ollama => {
+            item.str("id", &model.id);
+            item.str("object", "model");
+            item.u64("created", CREATED);
+            item.str("owned_by", &model.provider);
+        }
+        Protocol::Messages => {
+            item.str("type", "model");
+            item.str("id", &model.id);
+            item.str("display_name", &model.id);
+            item.str("created_at", CREATED_AT);
+            item.str("lifecycle", "active");
+            item.value("max_input_tokens", &model.context);
+            item.value("max_tokens", &model.output);
+        }
+        Protocol::Gemini => {
+            item.str("name", &format!("models/{}", model.id));
+            item.str("version", "001");
+            item.str("displayName", &model.id);
+            if let Some(context) = model.context {
+                item.u64("inputTokenLimit", context);
+            }
+            if let Some(output) = model.output {
+                item.u64("outputTokenLimit", output);
+            }
+            item.raw("supportedGenerationMethods", r#"["generateContent","streamGenerateContent","countTokens"]"#);
+            item.bool("thinking", model.thinks);
+        }
+    }
+    item.end();
+}
