@@ -1,4 +1,9 @@
-//! Messages.
+//! Anthropic Messages. <https://docs.anthropic.com/en/api/messages>
+
+mod decode;
+mod encode;
+mod failure;
+mod inspect;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;
@@ -12,16 +17,22 @@ impl Inbound for Messages {
     fn decode_request(&self, _: &Call) -> Result<Request, Failure> {
         Err(Failure::unsupported("model", "this protocol is not translated yet"))
     }
-    fn encode_response(&self, _: &Completion, _: &Echo<'_>, _: &mut Vec<u8>) {}
-    fn encoder(&self, _: &Echo<'_>) -> Box<dyn Encode> {
-        todo!()
+    fn encode_response(&self, done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
+        encode::encode_response(done, echo, out);
+    }
+    fn encoder(&self, echo: &Echo<'_>) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(echo))
     }
     fn encode_failure(&self, failure: &Failure) -> Vec<u8> {
-        serde_json::json!({"error": {"message": failure.message}}).to_string().into_bytes()
+        let mut out = Vec::new();
+        failure::write(failure, &mut out);
+        out
     }
-    fn failure_frame(&self, _: &Failure, _: &mut Vec<u8>) {}
+    fn failure_frame(&self, failure: &Failure, out: &mut Vec<u8>) {
+        failure::write_frame(failure, out);
+    }
     fn keep_alive(&self, _: &Call) -> &'static [u8] {
-        b": keep-alive\n\n"
+        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
     }
 }
 
@@ -31,7 +42,7 @@ impl Outbound for Messages {
     }
     fn tool_rules(&self) -> tools::Rules {
         tools::Rules {
-            name_limit: 64,
+            name_limit: 128,
             allowed: |c| c.is_ascii_alphanumeric() || c == '_' || c == '-',
             letter_first: false,
             freeform: false,
@@ -41,18 +52,18 @@ impl Outbound for Messages {
         Err(Failure::unsupported("model", "this protocol is not translated yet"))
     }
     fn decoder(&self) -> Box<dyn Decode> {
-        todo!()
+        Box::<decode::Decoder>::default()
     }
-    fn decode_response(&self, _: &[u8], _: &mut dyn Sink) -> Result<(), StreamError> {
-        Ok(())
+    fn decode_response(&self, body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamError> {
+        decode::decode_response(body, sink)
     }
     fn inspector(&self) -> Box<dyn Inspect> {
-        todo!()
+        Box::<inspect::Inspector>::default()
     }
-    fn inspect_response(&self, _: &[u8], _: &mut Report) -> Result<(), StreamError> {
-        Ok(())
+    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
+        inspect::inspect_response(body, report)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
-        super::any_error_message(body)
+        failure::message(body).or_else(|| super::any_error_message(body))
     }
 }
