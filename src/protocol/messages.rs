@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod failure;
+mod frame;
 mod inspect;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};

@@ -11,225 +11,15 @@
 //! only at the end. What is not carried: citations. The explanation of a refusal becomes the last text block, since no
 //! other protocol has a place for it beside the answer.
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::failure;
+use super::frame::{DELTAS, DeltaIn, MessageIn, StopDetails, Tokens, corrupt, read, read_block, read_response};
 use crate::framing::Frame;
-use crate::ir::event::{Block, Delta, Event, Finish, FinishReason, Sink, Usage};
+use crate::ir::event::{Block, Delta, Event, Finish, FinishReason, Sink};
 use crate::ir::{Issuer, Protocol, Seal};
-use crate::json::{self, Count, Text};
+use crate::json::Text;
 use crate::protocol::{Decode, StreamError};
-
-#[derive(Deserialize)]
-pub struct FrameIn<'a> {
-    #[serde(borrow, rename = "type", default)]
-    pub kind: Text<'a>,
-    index: Option<u64>,
-    #[serde(borrow)]
-    pub delta: Option<DeltaIn<'a>>,
-    #[serde(borrow)]
-    pub content_block: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub message: Option<MessageIn<'a>>,
-    pub usage: Option<UsageIn>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-pub struct MessageIn<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    model: Option<Text<'a>>,
-    #[serde(borrow)]
-    content: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    stop_reason: Option<Text<'a>>,
-    #[serde(borrow)]
-    stop_details: Option<StopDetails<'a>>,
-    pub usage: Option<UsageIn>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-pub struct DeltaIn<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    thinking: Option<Text<'a>>,
-    #[serde(borrow)]
-    partial_json: Option<Text<'a>>,
-    #[serde(borrow)]
-    signature: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub stop_reason: Option<Text<'a>>,
-    #[serde(borrow)]
-    stop_details: Option<StopDetails<'a>>,
-}
-
-impl DeltaIn<'_> {
-    /// Whether any content came with it.
-    pub fn says_something(&self) -> bool {
-        let texts = [&self.text, &self.thinking, &self.partial_json, &self.signature];
-        texts.into_iter().flatten().any(|text| !text.is_empty())
-    }
-}
-
-#[derive(Deserialize)]
-struct StopDetails<'a> {
-    #[serde(borrow)]
-    explanation: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-pub struct BlockIn<'a> {
-    #[serde(borrow, rename = "type")]
-    pub kind: Text<'a>,
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    thinking: Option<Text<'a>>,
-    #[serde(borrow)]
-    signature: Option<Text<'a>>,
-    #[serde(borrow)]
-    data: Option<Text<'a>>,
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    input: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct UsageIn {
-    input_tokens: Count,
-    output_tokens: Count,
-    cache_read_input_tokens: Count,
-    cache_creation_input_tokens: Count,
-    cache_creation: Option<CacheCreation>,
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CacheCreation {
-    ephemeral_5m_input_tokens: Count,
-    ephemeral_1h_input_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OutputDetails {
-    thinking_tokens: Count,
-}
-
-/// What the usages seen so far add up to. They are cumulative, but a later one may leave out, or zero, what an earlier
-/// one said.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tokens {
-    input: u64,
-    output: u64,
-    thinking: u64,
-    read: u64,
-    write: u64,
-    short: u64,
-    long: u64,
-}
-
-impl Tokens {
-    pub fn add(&mut self, usage: &UsageIn) {
-        let raise = |to: &mut u64, seen: &Count| *to = seen.0.max(*to);
-        raise(&mut self.input, &usage.input_tokens);
-        raise(&mut self.output, &usage.output_tokens);
-        raise(&mut self.read, &usage.cache_read_input_tokens);
-        raise(&mut self.write, &usage.cache_creation_input_tokens);
-        if let Some(split) = &usage.cache_creation {
-            raise(&mut self.short, &split.ephemeral_5m_input_tokens);
-            raise(&mut self.long, &split.ephemeral_1h_input_tokens);
-        }
-        if let Some(details) = &usage.output_tokens_details {
-            raise(&mut self.thinking, &details.thinking_tokens);
-        }
-    }
-
-    pub fn usage(&self) -> Usage {
-        Usage {
-            input: self.input,
-            cache_read: self.read,
-            cache_write: self.write.saturating_sub(self.long).max(self.short),
-            cache_write_long: self.long,
-            output: self.output.saturating_sub(self.thinking),
-            reasoning: self.thinking.min(self.output),
-        }
-    }
-}
-
-const EVENTS: [&str; 8] = [
-    "message_start",
-    "content_block_start",
-    "content_block_delta",
-    "content_block_stop",
-    "message_delta",
-    "message_stop",
-    "ping",
-    "error",
-];
-const DELTAS: [&str; 4] = ["text_delta", "thinking_delta", "input_json_delta", "signature_delta"];
-
-/// A frame's event; `None` for one this wire does not know. An error is an error.
-pub fn read(frame: Frame<'_>) -> Result<Option<FrameIn<'_>>, StreamError> {
-    let event: FrameIn<'_> = match json::decode(frame.data) {
-        Ok(event) => event,
-        Err(error) => return unreadable(frame.data, &error.to_string()),
-    };
-    if &*event.kind == "error" || event.kind.is_empty() && event.error.is_some() {
-        return Err(refused(frame.data));
-    }
-    Ok(Some(event))
-}
-
-/// Only what we know can be corrupt.
-fn unreadable<'a>(data: &[u8], error: &str) -> Result<Option<FrameIn<'a>>, StreamError> {
-    #[derive(Deserialize)]
-    struct Tagged<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Text<'a>,
-        #[serde(borrow)]
-        delta: Option<Tag<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Tag<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Option<Text<'a>>,
-    }
-    if data == b"[DONE]" {
-        return Ok(None);
-    }
-    let tagged: Result<Tagged<'_>, _> = serde_json::from_slice(data);
-    match tagged {
-        Ok(Tagged { kind, .. }) if &*kind == "error" => Err(refused(data)),
-        Ok(Tagged { kind, .. }) if !EVENTS.contains(&&*kind) => Ok(None),
-        Ok(Tagged { delta: Some(Tag { kind: Some(kind) }), .. }) if !DELTAS.contains(&&*kind) => Ok(None),
-        Ok(Tagged { kind, .. }) => Err(StreamError::Malformed(format!("{}: {error}", &*kind))),
-        Err(_) => Err(StreamError::Malformed(error.to_owned())),
-    }
-}
-
-fn refused(body: &[u8]) -> StreamError {
-    StreamError::Refused { status: failure::status(body), body: body.to_vec() }
-}
-
-fn corrupt(what: &str, why: &str) -> StreamError {
-    StreamError::Malformed(format!("{what}: {why}"))
-}
 
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -335,13 +125,6 @@ pub fn decode_response(body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamErr
     Ok(())
 }
 
-/// The message that a body is; an error body is an error, whatever its status was.
-pub fn read_response(body: &[u8]) -> Result<MessageIn<'_>, StreamError> {
-    let message: MessageIn<'_> =
-        json::decode(body).map_err(|error: json::JsonError| StreamError::Malformed(error.to_string()))?;
-    if message.error.is_some() { Err(refused(body)) } else { Ok(message) }
-}
-
 impl Decoder {
     fn start(&mut self, message: Option<&MessageIn<'_>>, sink: &mut dyn Sink) {
         if !std::mem::replace(&mut self.started, true) {
@@ -354,9 +137,7 @@ impl Decoder {
 
     fn open(&mut self, wire: u64, raw: &RawValue, sink: &mut dyn Sink) -> Result<(), StreamError> {
         self.close(sink);
-        let block = raw.get();
-        let read = json::decode(block.as_bytes()).map_err(|error| corrupt("content_block", &error.to_string()));
-        let read: BlockIn<'_> = read?;
+        let read = read_block(raw)?;
         let index = self.next;
         self.next += 1;
         let text = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
@@ -389,7 +170,7 @@ impl Decoder {
                 let whole = read.input.map_or("", RawValue::get);
                 Kind::Tool { whole: if matches!(whole, "{}" | "null") { String::new() } else { whole.to_owned() } }
             }
-            _ => Kind::Opaque { value: serde_json::from_str(block).unwrap_or_default(), input: String::new() },
+            _ => Kind::Opaque { value: serde_json::from_str(raw.get()).unwrap_or_default(), input: String::new() },
         };
         self.open = Some(Open { wire, index, kind });
         if let Some(text) = said.as_deref().filter(|text| !text.is_empty()) {

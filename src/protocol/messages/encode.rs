@@ -350,10 +350,11 @@ fn write_head(message: &mut Object<'_>, id: &str, model: &str) {
     message.str("type", "message");
     message.str("role", "assistant");
     message.str("model", model);
-    message.raw("container", "null");
 }
 
+/// The members that a message and a `message_delta` share.
 fn write_stop(of: &mut Object<'_>, reason: Option<&str>) {
+    of.raw("container", "null");
     write_nullable(reason, of.key("stop_reason"));
     of.raw("stop_sequence", "null");
     let refusal = reason == Some("refusal");

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::decode::{FrameIn, Tokens, read, read_response};
+use super::frame::{FrameIn, Tokens, read, read_response};
 use crate::framing::Frame;
 use crate::json::Text;
 use crate::protocol::{Inspect, Pass, Report, StreamError};
