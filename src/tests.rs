@@ -9,6 +9,7 @@ mod json;
 mod limits;
 mod messages;
 mod models;
+mod responses;
 mod route;
 mod schema;
 mod turns;

@@ -24,8 +24,10 @@ mod encode_request;
 mod envelope;
 mod failure;
 mod inspect;
+mod item;
 mod media;
 mod seals;
+mod wire;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;

@@ -9,155 +9,13 @@ use std::collections::HashSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::wire::{Item, ResponseWire, Tag, Wire};
 use super::{decode_tools, failure, media, seals};
 use crate::framing::Frame;
 use crate::ir::Protocol;
-use crate::ir::event::{Block, Delta, Event, Finish, Sink, Usage};
-use crate::json::{self, Json, Text};
+use crate::ir::event::{Block, Delta, Event, Finish, Sink};
+use crate::json::{self, Json};
 use crate::protocol::{Decode, StreamError, seal};
-
-/// Every event's members; each event has a few of them.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Wire<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
-    output_index: u32,
-    content_index: u32,
-    summary_index: u32,
-    #[serde(borrow)]
-    delta: Option<Text<'a>>,
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    refusal: Option<Text<'a>>,
-    #[serde(borrow)]
-    arguments: Option<Text<'a>>,
-    #[serde(borrow)]
-    input: Option<Text<'a>>,
-    #[serde(borrow)]
-    item: Option<&'a RawValue>,
-    #[serde(borrow)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    detail: Option<&'a RawValue>,
-    #[serde(borrow)]
-    code: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<Text<'a>>,
-    #[serde(borrow)]
-    param: Option<&'a RawValue>,
-}
-
-/// The tag alone, for an event whose payload did not fit.
-#[derive(serde::Deserialize)]
-struct Tag<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct ResponseWire<'a> {
-    #[serde(borrow)]
-    pub id: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub model: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub status: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub incomplete_details: Option<Incomplete<'a>>,
-    #[serde(borrow)]
-    pub output: Option<Vec<&'a RawValue>>,
-    pub usage: Option<UsageWire>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Incomplete<'a> {
-    #[serde(borrow)]
-    reason: Option<Text<'a>>,
-}
-
-#[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct UsageWire {
-    input_tokens: u64,
-    input_tokens_details: Option<InputDetails>,
-    output_tokens: u64,
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
-#[serde(default)]
-struct InputDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
-#[serde(default)]
-struct OutputDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-impl From<UsageWire> for Usage {
-    fn from(wire: UsageWire) -> Self {
-        let input = wire.input_tokens_details.unwrap_or_default();
-        let (read, write) = (input.cached_tokens.unwrap_or(0), input.cache_write_tokens.unwrap_or(0));
-        let reasoning = wire.output_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
-        Self {
-            input: wire.input_tokens.saturating_sub(read).saturating_sub(write),
-            cache_read: read,
-            cache_write: write,
-            cache_write_long: 0,
-            output: wire.output_tokens.saturating_sub(reasoning),
-            reasoning,
-        }
-    }
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Item<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    call_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    namespace: Option<Text<'a>>,
-    #[serde(borrow)]
-    arguments: Option<Text<'a>>,
-    #[serde(borrow)]
-    input: Option<Text<'a>>,
-    #[serde(borrow)]
-    content: Option<Vec<Content<'a>>>,
-    #[serde(borrow)]
-    summary: Option<Vec<Content<'a>>>,
-    #[serde(borrow)]
-    encrypted_content: Option<Text<'a>>,
-    #[serde(borrow)]
-    result: Option<Text<'a>>,
-    #[serde(borrow)]
-    output_format: Option<Text<'a>>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Content<'a> {
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    refusal: Option<Text<'a>>,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -268,7 +126,9 @@ impl Decoder {
                 self.close_at(wire.output_index, wire.content_index, sink);
             }
             "response.content_part.done" => self.close_at(wire.output_index, wire.content_index, sink),
-            "response.reasoning_summary_text.delta" => self.thinking(wire.output_index, wire.summary_index, delta, sink),
+            "response.reasoning_summary_text.delta" => {
+                self.thinking(wire.output_index, wire.summary_index, delta, sink)
+            }
             "response.reasoning_text.delta" => self.thinking(wire.output_index, wire.content_index, delta, sink),
             "response.function_call_arguments.delta" => self.argument(wire, Delta::Json(delta), sink),
             "response.custom_tool_call_input.delta" => self.argument(wire, Delta::Text(delta), sink),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::media::{self, MediaWire};
-use super::{seals, decode_tools};
+use super::{decode_tools, seals};
 use crate::ir::event::arguments;
 use crate::ir::{Cache, Extras, Part, PartKind, Protocol, Role, Tool, ToolCall, ToolInput, Turn};
 use crate::json::{self, JsonError, Text};
@@ -100,7 +100,9 @@ impl Conversation {
                 }
                 Ok(())
             }
-            "item_reference" => Err(JsonError::new("", "item_reference: items are not stored here; send the item itself")),
+            "item_reference" => {
+                Err(JsonError::new("", "item_reference: items are not stored here; send the item itself"))
+            }
             other => {
                 // What a provider ran itself: whoever owns this protocol understands it, others refuse it by name.
                 let role = if other.ends_with("_output") || other == "mcp_approval_response" {

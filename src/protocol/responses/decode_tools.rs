@@ -110,7 +110,9 @@ pub(super) fn choice(raw: &RawValue, tools: &mut Vec<Tool>) -> Result<Option<Too
             let is_allowed = |tool: &Tool| {
                 allowed.iter().any(|choice| match &tool.kind {
                     ToolKind::Opaque { .. } => *choice.kind == *tool.name,
-                    ToolKind::Function { .. } | ToolKind::Custom { .. } => choice.callable().as_ref() == Some(&tool.name),
+                    ToolKind::Function { .. } | ToolKind::Custom { .. } => {
+                        choice.callable().as_ref() == Some(&tool.name)
+                    }
                 })
             };
             tools.retain(is_allowed);

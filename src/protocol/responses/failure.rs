@@ -42,12 +42,9 @@ pub(super) fn response_code(failure: &Failure) -> &'static str {
     match failure.kind {
         Kind::RateLimited | Kind::QuotaExceeded => "rate_limit_exceeded",
         Kind::InvalidRequest | Kind::NotFound | Kind::MethodNotAllowed | Kind::TooLarge => "invalid_prompt",
-        Kind::Unauthorized
-        | Kind::Forbidden
-        | Kind::Overloaded
-        | Kind::Timeout
-        | Kind::Upstream
-        | Kind::Internal => "server_error",
+        Kind::Unauthorized | Kind::Forbidden | Kind::Overloaded | Kind::Timeout | Kind::Upstream | Kind::Internal => {
+            "server_error"
+        }
     }
 }
 
@@ -82,16 +79,35 @@ fn status(error: &Value) -> u16 {
 
 fn by_code(code: &str) -> Option<u16> {
     Some(match code {
-        "rate_limit_exceeded" | "rate_limit_error" | "insufficient_quota" | "usage_limit_reached"
-        | "usage_not_included" | "quota_exceeded" | "billing_hard_limit_reached" | "slow_down" => 429,
-        "server_is_overloaded" | "overloaded" | "overloaded_error" | "server_error" | "service_unavailable"
-        | "service_unavailable_error" | "api_error" => 503,
+        "rate_limit_exceeded"
+        | "rate_limit_error"
+        | "insufficient_quota"
+        | "usage_limit_reached"
+        | "usage_not_included"
+        | "quota_exceeded"
+        | "billing_hard_limit_reached"
+        | "slow_down" => 429,
+        "server_is_overloaded"
+        | "overloaded"
+        | "overloaded_error"
+        | "server_error"
+        | "service_unavailable"
+        | "service_unavailable_error"
+        | "api_error" => 503,
         "model_not_found" => 404,
         "invalid_api_key" | "authentication_error" | "token_expired" | "token_invalidated" => 401,
         "permission_error" | "permission_denied" | "account_deactivated" => 403,
-        "context_length_exceeded" | "invalid_prompt" | "invalid_request_error" | "invalid_value"
-        | "unsupported_value" | "string_above_max_length" | "cyber_policy" | "bio_policy"
-        | "data_residency_mismatch" | "previous_response_not_found" | "invalid_encrypted_content" => 400,
+        "context_length_exceeded"
+        | "invalid_prompt"
+        | "invalid_request_error"
+        | "invalid_value"
+        | "unsupported_value"
+        | "string_above_max_length"
+        | "cyber_policy"
+        | "bio_policy"
+        | "data_residency_mismatch"
+        | "previous_response_not_found"
+        | "invalid_encrypted_content" => 400,
         code if code.contains("image") => 400,
         _ => return None,
     })

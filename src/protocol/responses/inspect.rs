@@ -1,6 +1,7 @@
 //! Usage, end and errors of an answer that is relayed untouched.
 
-use super::decode::{Decoder, ResponseWire, read_response};
+use super::decode::{Decoder, read_response};
+use super::wire::ResponseWire;
 use crate::framing::Frame;
 use crate::ir::event::{Event, Usage};
 use crate::json::Text;
@@ -33,7 +34,12 @@ impl Inspect for Inspector {
             // Progress and the opening of items are not content yet: an overload may still follow.
             "response.output_item.done" => report.started = true,
             kind if kind.ends_with(".delta") => report.started = true,
-            "response.completed" | "response.incomplete" | "response.done" | "response.failed" | "error" | "message"
+            "response.completed"
+            | "response.incomplete"
+            | "response.done"
+            | "response.failed"
+            | "error"
+            | "message"
             | "" => self.end(frame, report)?,
             _ => {}
         }

@@ -49,8 +49,7 @@ pub(super) fn decode(kind: &str, wire: MediaWire<'_>) -> Result<Part, JsonError>
         }
         ("input_file", .., Some(id), _) => file("", id, name),
         ("input_audio", .., Some(audio)) => {
-            let Audio { data, format } =
-                json::decode(audio.get().as_bytes()).map_err(|e| e.within("input_audio"))?;
+            let Audio { data, format } = json::decode(audio.get().as_bytes()).map_err(|e| e.within("input_audio"))?;
             Media { mime: format!("audio/{}", &*format), source: Source::Base64(data.into()), name }
         }
         _ => return Err(JsonError::new("", format!("{kind} names no content"))),
