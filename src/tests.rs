@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod affinity;
 mod call;
+mod chat;
 mod framing;
 mod json;
 mod limits;
