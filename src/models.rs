@@ -1,9 +1,8 @@
 //! The list of models the configured accounts offer, in every protocol's shape.
 
 use crate::accounts::Setup;
-use crate::call::printable;
 use crate::catalogue::{self, Thinking};
-use crate::fault::{Failure, Kind};
+use crate::fault::Failure;
 use crate::ir::Protocol;
 use crate::json::{Array, Object};
 use crate::upstream::{demo, pattern};
@@ -128,8 +127,7 @@ pub fn encode_one(id: &str, protocol: Protocol, setups: &[Setup]) -> Result<Vec<
     let id = id.strip_prefix("models/").unwrap_or(id);
     let ask = crate::route::resolve(id, None, setups);
     let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
-        let message = format!("no account offers the model {}", printable(id));
-        return Err(Failure::new(Kind::NotFound, message).code("model_not_found"));
+        return Err(crate::route::unknown(id));
     };
     let known = catalogue::find(id);
     let model = Listed {

@@ -5,6 +5,7 @@ mod accounts;
 mod affinity;
 mod call;
 mod chat;
+mod demo;
 mod framing;
 mod json;
 mod limits;
