@@ -14,5 +14,6 @@ mod models;
 mod responses;
 mod route;
 mod schema;
+mod seal;
 mod turns;
 mod upstreams;
