@@ -7,6 +7,7 @@ mod call;
 mod chat;
 mod demo;
 mod framing;
+mod gemini;
 mod json;
 mod limits;
 mod messages;
