@@ -16,15 +16,15 @@ mod stream;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
 use worker::web_sys::{Request, Response};
 use worker::{Context, Env, event};
 
 use crate::call::{Call, Head, Route, protocol_of, route};
 use crate::exec::{self, Refused, Reply};
 use crate::fault::{Failure, Kind, Millis};
+use crate::models::{self, Page};
 use crate::protocol::inbound;
-use crate::{access, route as models};
+use crate::{access, affinity, route as routing};
 use io::Workerd;
 use reply::Headers;
 use settings::Settings;
@@ -58,42 +58,37 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response,
 async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: Context) -> Result<Response, Failure> {
     let settings = Settings::of(&env);
     let answer = |body: &[u8]| Headers::new(id, protocol_of(head.path)).send(200, "application/json", body);
-    match route(head, &|name| models::is_provider(name, &settings.accounts))? {
+    match route(head, &|name| routing::is_provider(name, &settings.accounts))? {
         Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
-        Route::Models { .. } | Route::Model { .. } => {
+        Route::Models { protocol } => {
             access::check(head, settings.api_key.as_deref())?;
-            Err(Failure::new(Kind::NotFound, "models are not listed yet"))
+            let page = Page::of(protocol, &|name| head.query(name));
+            Ok(answer(&models::encode(&models::list(&settings.accounts), protocol, &page)))
+        }
+        Route::Model { protocol, id } => {
+            access::check(head, settings.api_key.as_deref())?;
+            Ok(answer(&models::encode_one(&id, protocol, &settings.accounts)?))
         }
         Route::Call(endpoint) => {
             access::check(head, settings.api_key.as_deref())?;
             let body = read_body(request).await?;
-            let created = now().seconds();
-            let call = Rc::new(Call::read(endpoint, body, head, id, created)?);
-            answer_call(request, head, call, Workerd::new(env, context, settings)).await
+            let mut call = Call::read(endpoint, body, head, id, now().seconds())?;
+            call.affinity = affinity::of(&call, head.header);
+            let call = Rc::new(call);
+            answer_call(head, call, Workerd::new(env, context, request.signal(), settings)).await
         }
     }
 }
 
-async fn answer_call(request: &Request, head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
+async fn answer_call(head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
     let header = (head.header)("x-sluice-provider");
     let pinned = call.endpoint.provider.as_deref().or(header.as_deref());
-    let Some(mut ask) = models::resolve(&call.model, pinned, &io.settings.accounts) else {
-        return Err(models::unknown(&call.model));
+    let Some(mut ask) = routing::resolve(&call.model, pinned, &io.settings.accounts) else {
+        return Err(routing::unknown(&call.model));
     };
     ask.affinity = call.affinity;
     let io = Rc::new(io);
-    let reply = {
-        let run = std::pin::pin!(exec::run(&*io, &call, &ask));
-        let left = std::pin::pin!(platform::departure(request));
-        match select(run, left).await {
-            Either::Left((reply, _)) => reply,
-            // Dropping the run drops the provider's request with it. Nobody reads what is returned here.
-            Either::Right(_) => {
-                io.abandon();
-                return Err(Failure::new(Kind::Timeout, "the client has left"));
-            }
-        }
-    };
+    let reply = exec::run(&*io, &call, &ask).await;
     let headers = Headers::new(&call.id, call.protocol());
     Ok(match reply {
         Reply::Refused(Refused { status, body, retry_after, trace }) => {

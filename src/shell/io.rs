@@ -1,10 +1,10 @@
 //! [`Io`] on workerd: the pool is a Durable Object, providers are `fetch`.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use worker::web_sys::AbortSignal;
 use worker::{Context, Env};
 
 use super::settings::Settings;
@@ -13,28 +13,21 @@ use super::{now, platform};
 use crate::call::{HttpRequest, HttpResponse};
 use crate::exec::{Io, Trace};
 use crate::fault::{Fault, Millis};
-use crate::pool::{Ask, Candidate, Denial, Plan, Settlement, shard};
+use crate::pool::{Ask, Candidate, Denial, Outcome, Plan, Settlement, shard};
 use crate::protocol::StreamError;
 use crate::upstream::{Refusal, Target};
 
 pub struct Workerd {
     pub settings: Rc<Settings>,
     pub context: Context,
+    /// Aborted when the client has left.
+    pub client: AbortSignal,
     env: Env,
-    /// Of the plan in hand, for a client that leaves before anybody has answered.
-    lease: Cell<Option<u64>>,
 }
 
 impl Workerd {
-    pub fn new(env: Env, context: Context, settings: Rc<Settings>) -> Self {
-        Self { settings, context, env, lease: Cell::new(None) }
-    }
-
-    /// The client left before anybody had answered.
-    pub fn abandon(&self) {
-        if let Some(lease) = self.lease.take() {
-            self.report(Settlement { lease, done: true, ..Settlement::default() });
-        }
+    pub fn new(env: Env, context: Context, client: AbortSignal, settings: Rc<Settings>) -> Self {
+        Self { settings, context, client, env }
     }
 
     /// What a break after the commitment means for the account that answered.
@@ -71,9 +64,7 @@ impl Io for Workerd {
     }
 
     async fn plan(&self, ask: &Ask) -> Result<Plan, Denial> {
-        let plan: Result<Plan, Denial> = ask_pool(&self.env, "/plan", ask).await.unwrap_or(Err(Denial::Unavailable));
-        self.lease.set(plan.as_ref().ok().map(|plan| plan.lease));
-        plan
+        ask_pool(&self.env, "/plan", ask).await.unwrap_or(Err(Denial::Unavailable))
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
@@ -87,10 +78,21 @@ impl Io for Workerd {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {
-        Body::send(request, self.settings.idle_ms).await
+        if self.client.aborted() {
+            return Err(Fault::Transport);
+        }
+        Body::send(request, self.settings.idle_ms, &self.client).await
     }
 
-    fn report(&self, settlement: Settlement) {
+    fn report(&self, mut settlement: Settlement) {
+        if self.client.aborted() {
+            // What the client's departure cut off is nobody's fault.
+            for attempt in &mut settlement.attempts {
+                if attempt.outcome == Outcome::Failed(Fault::Transport) {
+                    attempt.outcome = Outcome::Cancelled;
+                }
+            }
+        }
         let env = self.env.clone();
         self.context.wait_until(async move {
             let _: Option<()> = ask_pool(&env, "/report", &settlement).await;

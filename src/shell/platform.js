@@ -4,16 +4,18 @@
 /** The whole body, or `undefined` when it exceeds `limit`. */
 export async function readBody(request, limit) {
   const declared = request.headers.get('content-length');
-  if (declared !== null && Number(declared) > limit) return undefined;
   // The transport enforces a declared length.
-  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
-  const chunks = [];
+  if (declared !== null && Number(declared) <= limit) return new Uint8Array(await request.arrayBuffer());
+  let chunks = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
-    if (size > limit) return undefined;
-    chunks.push(chunk);
+    // Read on for a while: a client whose upload is cut off never sees why.
+    if (size > 4 * limit) break;
+    if (size > limit) chunks = undefined;
+    chunks?.push(chunk);
   }
+  if (chunks === undefined) return undefined;
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
@@ -21,15 +23,6 @@ export async function readBody(request, limit) {
     at += chunk.length;
   }
   return whole;
-}
-
-/** Resolves when the client has left. */
-export function departure(request) {
-  const { signal } = request;
-  return new Promise((resolve) => {
-    if (signal?.aborted) resolve();
-    signal?.addEventListener('abort', () => resolve());
-  });
 }
 
 /** Names and values of all text bindings, alternating. */

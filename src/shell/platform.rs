@@ -10,8 +10,6 @@ extern "C" {
     /// `None`: it exceeds `limit`.
     #[wasm_bindgen(catch, js_name = readBody)]
     pub async fn read_body(request: &Request, limit: u32) -> Result<Option<Uint8Array>, JsValue>;
-    /// Ready when the client has left.
-    pub async fn departure(request: &Request);
     pub fn texts(env: &Env) -> Vec<String>;
     #[wasm_bindgen(catch, js_name = askPool)]
     pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str) -> Result<String, JsValue>;

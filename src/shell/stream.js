@@ -6,6 +6,7 @@ const STALLED = 'stalled';
 export class Source {
   #abort = new AbortController();
   #idleMs;
+  #client;
   #quiet;
   #response;
   #reader;
@@ -17,8 +18,16 @@ export class Source {
   /** When something was last said into the provider's silence. */
   #spoken = 0;
 
-  constructor(idleMs) {
+  /** `client` is the signal of the request that the answer is for. */
+  constructor(idleMs, client) {
     this.#idleMs = idleMs;
+    this.#client = client;
+    client.addEventListener('abort', () => this.cancel(), { once: true });
+  }
+
+  /** The client did not wait for the end. */
+  get left() {
+    return this.#client.aborted;
   }
 
   /** Resolves when the headers have come. Names and values alternate in `headers`. */
@@ -143,32 +152,34 @@ export function drive(source, answer, head, keepAlive, keepAliveMs, context) {
   return readable;
 }
 
+/** How a write rejects when nobody reads any more. */
+class Left extends Error {}
+
 async function pump(source, answer, writer, head, keepAlive, keepAliveMs) {
   let left = false;
-  const leave = () => {
-    left = true;
-    source.cancel();
+  const write = async (bytes) => {
+    try {
+      await writer.write(bytes);
+    } catch {
+      left = true;
+      source.cancel();
+      throw new Left();
+    }
   };
-  writer.closed.catch(leave);
-  const write = (bytes) =>
-    writer.write(bytes).catch((error) => {
-      leave();
-      throw error;
-    });
   if (keepAlive.length > 0) source.onQuiet(keepAliveMs, () => write(keepAlive).catch(() => {}));
   try {
-    await forward(source, answer, head, write, () => left);
+    await forward(source, answer, head, write);
     await writer.close();
   } catch (error) {
     // Cut, so that nobody takes it for complete. A client that has left will not notice.
     await writer.abort(error).catch(() => {});
   }
-  source.cancel();
-  answer.settle(left);
+  answer.settle(left || source.left);
   answer.free();
+  source.cancel();
 }
 
-async function forward(source, answer, head, write, left) {
+async function forward(source, answer, head, write) {
   try {
     await write(head);
     for (;;) {
@@ -178,7 +189,7 @@ async function forward(source, answer, head, write, left) {
       if (chunk === undefined) return;
     }
   } catch (error) {
-    if (left()) throw error;
+    if (error instanceof Left || source.left) throw error;
     await write(error instanceof Uint8Array ? error : answer.broke(error === STALLED));
   }
 }

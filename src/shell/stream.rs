@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use wasm_bindgen::prelude::*;
 use worker::js_sys::Uint8Array;
-use worker::web_sys::ReadableStream;
+use worker::web_sys::{AbortSignal, ReadableStream};
 use worker::worker_sys::Context as JsContext;
 
 use super::io::Workerd;
@@ -22,7 +22,7 @@ extern "C" {
     #[wasm_bindgen(js_name = Source)]
     pub type JsSource;
     #[wasm_bindgen(constructor, js_class = "Source")]
-    fn new(idle_ms: f64) -> JsSource;
+    fn new(idle_ms: f64, client: &AbortSignal) -> JsSource;
     #[wasm_bindgen(method, catch)]
     async fn send(this: &JsSource, method: &str, url: &str, headers: Vec<String>, body: &[u8]) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
@@ -51,9 +51,9 @@ extern "C" {
 pub struct Body(Option<JsSource>);
 
 impl Body {
-    pub async fn send(request: HttpRequest, idle_ms: f64) -> Result<HttpResponse<Self>, Fault> {
+    pub async fn send(request: HttpRequest, idle_ms: f64, client: &AbortSignal) -> Result<HttpResponse<Self>, Fault> {
         // Made first, so that whoever drops this future cancels the request.
-        let body = Self(Some(JsSource::new(idle_ms)));
+        let body = Self(Some(JsSource::new(idle_ms, client)));
         let Some(source) = &body.0 else { return Err(Fault::Transport) };
         if request.url.starts_with(demo::SCHEME) {
             play(source, &request);
@@ -172,7 +172,7 @@ pub fn drive(mut body: Body, pump: Pump, head: &[u8], call: Rc<Call>, trace: Tra
     let keep_alive = inbound(call.protocol()).keep_alive(&call);
     let keep_alive_ms = io.settings.keep_alive_ms;
     // A body that has been committed has not been taken: `None` cannot occur, and would be an empty answer.
-    let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms));
+    let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms, &io.client));
     let answer = Answering { pump, call, trace, io: Rc::clone(&io), out: Vec::new(), broken: None };
     drive_js(source, answer, head, keep_alive, keep_alive_ms, io.context.as_ref())
 }
