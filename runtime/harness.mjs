@@ -1,0 +1,96 @@
+// The built Worker in workerd, with a provider on loopback and state in a folder of its own.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Miniflare } from 'miniflare';
+import { migrate } from '../scripts/migrate.mjs';
+import { options } from '../scripts/worker.mjs';
+import { Provider, behave } from './provider.mjs';
+
+export { behave };
+
+export const KEY = 'sk-client-key-of-the-tests';
+
+/** Two accounts at each provider: `a` and `b`. */
+const KEYS = {
+  OPENAI_API_KEY: 'openai-key-a,openai-key-b',
+  ANTHROPIC_API_KEY: 'anthropic-key-a,anthropic-key-b',
+  GEMINI_API_KEY: 'gemini-key-a,gemini-key-b',
+};
+
+export class Sluice {
+  /** `t` is the test that everything ends with. */
+  static async start(t, bindings = {}) {
+    const sluice = new Sluice();
+    sluice.provider = await Provider.start();
+    sluice.persist = mkdtempSync(join(tmpdir(), 'sluice-'));
+    const { url } = sluice.provider;
+    sluice.bindings = {
+      SLUICE_API_KEY: KEY,
+      ...KEYS,
+      OPENAI_BASE_URL: `${url}/v1`,
+      ANTHROPIC_BASE_URL: `${url}/v1`,
+      GEMINI_BASE_URL: `${url}/v1beta`,
+      ...bindings,
+    };
+    for (const key of Object.values(KEYS).join().split(',')) sluice.provider.script(key, behave.answer());
+    await sluice.#boot();
+    t.after(async () => {
+      await sluice.worker.dispose();
+      await sluice.provider.stop();
+      rmSync(sluice.persist, { recursive: true, force: true });
+      assert.doesNotMatch(sluice.log, /panic|Critical|Uncaught|Illegal invocation|hung|deadlock/i);
+    });
+    return sluice;
+  }
+
+  async #boot() {
+    const { persist, bindings } = this;
+    this.log = '';
+    const collect = (stream) => stream.setEncoding('utf8').on('data', (text) => (this.log += text));
+    const handleRuntimeStdio = (out, error) => [out, error].forEach(collect);
+    this.worker = new Miniflare(options({ persist, bindings, host: '127.0.0.1', port: 0, handleRuntimeStdio }));
+    this.url = String(await this.worker.ready).replace(/\/$/, '');
+    await migrate(await this.worker.getD1Database('DB'));
+  }
+
+  /** A new process with the old state. */
+  async restart() {
+    await this.worker.dispose();
+    await this.#boot();
+  }
+
+  /** A request as a client sends it. */
+  fetch(path, { body, headers, ...rest } = {}) {
+    return fetch(this.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
+      body: typeof body === 'object' && !(body instanceof Uint8Array) ? JSON.stringify(body) : body,
+      ...rest,
+    });
+  }
+
+  chat(more = {}, rest = {}) {
+    const body = { model: 'gpt-4.1', messages: [{ role: 'user', content: 'Hi' }], ...more };
+    return this.fetch('/v1/chat/completions', { body, ...rest });
+  }
+}
+
+/** The `data` of each event of a stream. */
+export function events(text) {
+  return text
+    .split('\n\n')
+    .map((event) => event.match(/^data: (.*)$/m)?.[1])
+    .filter((data) => data !== undefined);
+}
+
+/** Polls until `claim` holds. */
+export async function until(claim, ms = 5000) {
+  const end = Date.now() + ms;
+  while (!(await claim())) {
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${claim}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,135 @@
+// A provider on loopback that speaks OpenAI's, Anthropic's and Gemini's wires, behaves as each key's script says, and
+// refuses what the real ones refuse.
+
+import { createServer } from 'node:http';
+import * as chat from './provider/chat.mjs';
+import * as gemini from './provider/gemini.mjs';
+import * as messages from './provider/messages.mjs';
+import * as responses from './provider/responses.mjs';
+
+const WIRES = { chat, gemini, messages, responses };
+
+/** What a key does with a request. `after` counts the frames that are sent before. */
+export const behave = {
+  answer: (answer = {}) => ({ answer }),
+  refuse: (status, headers = {}, message = 'refused by script') => ({ status, headers, message }),
+  /** A 200 whose stream, or whole body, is an error. */
+  errorInside: (status = 529, after = 0) => ({ inside: status, after }),
+  cut: (after) => ({ after, then: 'cut' }),
+  stall: (after) => ({ after, then: 'stall' }),
+  slow: (ms, answer = {}) => ({ ms, answer }),
+  /** Bytes as they are given. */
+  raw: (contentType, chunks) => ({ contentType, chunks }),
+};
+
+export class Provider {
+  #server;
+  #scripts = new Map();
+  /** Every request that came, in order. */
+  requests = [];
+
+  static async start() {
+    const provider = new Provider();
+    provider.#server = createServer((request, response) => provider.#serve(request, response));
+    await new Promise((resolve) => provider.#server.listen(0, '127.0.0.1', resolve));
+    return provider;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  /** What happens to the next requests with any of `keys`; the last behavior stays. */
+  script(keys, ...behaviors) {
+    for (const key of [keys].flat()) this.#scripts.set(key, behaviors);
+  }
+
+  /** Keys of the requests since the last call. */
+  keys() {
+    return this.requests.splice(0).map((request) => request.key);
+  }
+
+  stop() {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #serve(request, response) {
+    const url = new URL(request.url, this.url);
+    const wire = Object.values(WIRES).find((wire) => wire.matches(url.pathname));
+    if (wire === undefined || request.method !== 'POST') {
+      response.writeHead(404, { 'content-type': 'application/json' });
+      return response.end(JSON.stringify({ error: { message: `no such path: ${request.method} ${url.pathname}` } }));
+    }
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const key = wire.key(request.headers, url);
+    const seen = { key, wire, path: url.pathname, headers: request.headers, text, left: false };
+    seen.closed = new Promise((resolve) => {
+      response.on('close', () => {
+        seen.left = !response.writableEnded;
+        resolve(seen.left);
+      });
+    });
+    this.requests.push(seen);
+    const refuse = (status, message, headers = {}) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
+      response.end(JSON.stringify(wire.error(status, message)));
+    };
+    const script = this.#scripts.get(key);
+    if (script === undefined) return refuse(401, `unknown key ${key}`);
+    const behavior = script.length > 1 ? script.shift() : script[0];
+    if (behavior.status !== undefined) return refuse(behavior.status, behavior.message, behavior.headers);
+    try {
+      seen.body = JSON.parse(text);
+      wire.check(seen.body, request.headers);
+    } catch (error) {
+      return refuse(400, error.message);
+    }
+    const answer = { ...reply(wire.read(seen.body)), ...behavior.answer };
+    return perform(behavior, wire, answer, wire.streams(seen.body, url), seen.body, response);
+  }
+}
+
+/** Two tools called at once when there are tools, the sum of what they said when they have answered, else a greeting. */
+function reply({ tools, results, said }) {
+  if (results.length > 0) return { text: `Done: ${results.join(' and ')}.`, calls: [] };
+  if (tools.length > 0) {
+    const call = (city) => ({ name: tools[0], input: { city } });
+    return { text: '', calls: [call('Paris'), call('Rome')] };
+  }
+  return { text: `You said: ${said}. Grüße, 世界!`, calls: [] };
+}
+
+async function perform(behavior, wire, answer, stream, body, response) {
+  const write = (chunk) => new Promise((resolve) => response.write(chunk, resolve));
+  if (behavior.chunks !== undefined) {
+    response.writeHead(200, { 'content-type': behavior.contentType });
+    for (const chunk of behavior.chunks) await write(chunk);
+    return response.end();
+  }
+  if (!stream) {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    if (behavior.ms !== undefined) await sleep(behavior.ms);
+    const whole = JSON.stringify(
+      behavior.inside ? wire.error(behavior.inside, 'an error inside a 200') : wire.whole(answer, body),
+    );
+    if (behavior.then === undefined) return response.end(whole);
+    await write(whole.slice(0, whole.length / 2));
+  } else {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.flushHeaders();
+    const frames = wire.frames(answer, body);
+    for (const frame of frames.slice(0, behavior.after ?? frames.length)) {
+      if (behavior.ms !== undefined) await sleep(behavior.ms);
+      if (response.destroyed) return undefined;
+      await write(frame);
+    }
+    if (behavior.inside !== undefined) await write(wire.errorFrame(behavior.inside, 'an error inside a stream'));
+    if (behavior.then === undefined) return response.end();
+  }
+  if (behavior.then === 'cut') response.destroy();
+  return undefined;
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
