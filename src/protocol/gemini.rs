@@ -1,4 +1,32 @@
-//! Gemini.
+//! Gemini generateContent. <https://ai.google.dev/api/generate-content>
+//!
+//! Model and streaming are in the path, not in the body. A streamed answer is a sequence of whole
+//! `GenerateContentResponse`s: as SSE with `alt=sse`, as one JSON array without.
+//!
+//! What a client may say and other providers never hear, because it is a hint: `safetySettings`, `labels`, `store`,
+//! `toolConfig.retrievalConfig`, mode `VALIDATED` (taken as `AUTO`), `responseModalities`, `speechConfig`, `imageConfig`,
+//! `mediaResolution`, `responseLogprobs` and `logprobs`, `videoMetadata`, `partMetadata`, `behavior` and `response` of a
+//! function, `willContinue` and `scheduling` of its result. `cachedContent` is meaning and refused.
+//!
+//! What other clients may say and Gemini never hears: cache marks, `user`, `parallel_tools`, `strict` of a tool, names
+//! of media, the name of an output schema, a penalty of zero, a web search tool of another provider beside functions
+//! (Gemini takes either), reasoning sealed by another provider.
+
+mod chunk;
+mod decode;
+mod decode_config;
+mod decode_request;
+mod dialect;
+mod encode;
+mod encode_config;
+mod encode_request;
+mod inspect;
+mod schema;
+mod signature;
+mod wire;
+
+pub(crate) use decode::Decoder;
+pub(crate) use signature::foreign_out;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;
@@ -9,19 +37,27 @@ use crate::ir::{Protocol, Request};
 pub struct Gemini;
 
 impl Inbound for Gemini {
-    fn decode_request(&self, _: &Call) -> Result<Request, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn decode_request(&self, call: &Call) -> Result<Request, Failure> {
+        decode_request::decode(call)
     }
-    fn encode_response(&self, _: &Completion, _: &Echo<'_>, _: &mut Vec<u8>) {}
-    fn encoder(&self, _: &Echo<'_>) -> Box<dyn Encode> {
-        todo!()
+    fn encode_response(&self, done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
+        encode::response(done, echo, out);
+    }
+    fn encoder(&self, echo: &Echo<'_>) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(echo))
     }
     fn encode_failure(&self, failure: &Failure) -> Vec<u8> {
-        serde_json::json!({"error": {"message": failure.message}}).to_string().into_bytes()
+        encode::failure(failure)
     }
-    fn failure_frame(&self, _: &Failure, _: &mut Vec<u8>) {}
-    fn keep_alive(&self, _: &Call) -> &'static [u8] {
-        b": keep-alive\n\n"
+    fn failure_frame(&self, failure: &Failure, out: &mut Vec<u8>) {
+        encode::failure_frame(failure, out);
+    }
+    fn keep_alive(&self, call: &Call) -> &'static [u8] {
+        // White space may stand before an array and between its elements.
+        if call.endpoint.json_array { b"\n" } else { b": keep-alive\n\n" }
+    }
+    fn stream_type(&self, call: &Call) -> &'static str {
+        if call.endpoint.json_array { "application/json" } else { "text/event-stream; charset=utf-8" }
     }
 }
 
@@ -32,25 +68,27 @@ impl Outbound for Gemini {
     fn tool_rules(&self) -> tools::Rules {
         tools::Rules {
             name_limit: 64,
-            allowed: |c| c.is_ascii_alphanumeric() || c == '_' || c == '-',
-            letter_first: false,
+            allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-'),
+            letter_first: true,
             freeform: false,
         }
     }
-    fn encode_request(&self, _: &Request) -> Result<Vec<u8>, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn encode_request(&self, request: &Request) -> Result<Vec<u8>, Failure> {
+        encode_request::encode(request)
     }
     fn decoder(&self) -> Box<dyn Decode> {
-        todo!()
+        Box::new(Decoder::default())
     }
-    fn decode_response(&self, _: &[u8], _: &mut dyn Sink) -> Result<(), StreamError> {
-        Ok(())
+    fn decode_response(&self, body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamError> {
+        let mut decoder = Decoder::default();
+        decoder.document(body, sink)?;
+        decoder.end(sink)
     }
     fn inspector(&self) -> Box<dyn Inspect> {
-        todo!()
+        Box::new(inspect::Inspector::default())
     }
-    fn inspect_response(&self, _: &[u8], _: &mut Report) -> Result<(), StreamError> {
-        Ok(())
+    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
+        inspect::Inspector::default().document(body, report)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         super::any_error_message(body)

@@ -6,15 +6,29 @@ use serde_json::Value;
 
 /// A specification from the shared test data; `None`, said aloud, without it.
 pub fn spec(name: &str) -> Option<Value> {
-    let shared = std::env::var("SLUICE_SHARED").unwrap_or_else(|_| "../shared".to_owned());
-    let path = PathBuf::from(shared).join("specs").join(name);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) => {
-            eprintln!("skipped: no {}", path.display());
-            None
-        }
-    }
+    shared(&format!("specs/{name}")).map(|bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+/// A file of the shared test data; `None`, said aloud, without it.
+pub fn shared(path: &str) -> Option<Vec<u8>> {
+    let path = place(path);
+    std::fs::read(&path).map_err(|error| eprintln!("skipped: {}: {error}", path.display())).ok()
+}
+
+/// The files of a folder of the shared test data, in order, as [`shared`] takes them.
+pub fn shared_folder(path: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(place(path)) else {
+        eprintln!("skipped: no {}", place(path).display());
+        return Vec::new();
+    };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().into_owned();
+    let mut paths: Vec<String> = entries.map(|entry| format!("{path}/{}", name(entry))).collect();
+    paths.sort();
+    paths
+}
+
+fn place(path: &str) -> PathBuf {
+    PathBuf::from(std::env::var("SLUICE_SHARED").unwrap_or_else(|_| "../shared".to_owned())).join(path)
 }
 
 /// What `instance` violates of the component `name`, each with its place.
@@ -28,6 +42,10 @@ fn check(spec: &Value, schema: &Value, instance: &Value, at: &str, found: &mut V
     if let Some(reference) = schema["$ref"].as_str() {
         let target = spec.pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("no {reference}"));
         return check(spec, target, instance, at, found);
+    }
+    // OpenAPI 3.0's own word.
+    if schema["nullable"] == true && instance.is_null() {
+        return;
     }
     for key in ["anyOf", "oneOf"] {
         let Some(variants) = schema[key].as_array() else { continue };

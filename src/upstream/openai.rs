@@ -359,19 +359,7 @@ impl Upstream for Compatible {
     }
 
     fn splices(&self, call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {
-        if wire != Protocol::Chat || !call.stream || !self.codec.dialect.stream_usage {
-            return Vec::new();
-        }
-        // What the client did not ask for is held back from it by the pump; the books need it all the same.
-        let Ok(options) = call.body.get::<serde_json::Map<String, serde_json::Value>>("stream_options") else {
-            return Vec::new();
-        };
-        let mut options = options.unwrap_or_default();
-        if options.get("include_usage") == Some(&true.into()) {
-            return Vec::new();
-        }
-        options.insert("include_usage".to_owned(), true.into());
-        vec![("stream_options", Some(Json::of(&options).get().to_owned()))]
+        if self.codec.dialect.stream_usage { include_usage(call, wire) } else { Vec::new() }
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -396,4 +384,21 @@ impl Upstream for Compatible {
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, self.refusals, now)
     }
+}
+
+/// Ask a Chat stream for its usage. What the client did not ask for is held back from it by the pump; the books need it
+/// all the same.
+pub fn include_usage(call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {
+    if wire != Protocol::Chat || !call.stream {
+        return Vec::new();
+    }
+    let Ok(options) = call.body.get::<serde_json::Map<String, serde_json::Value>>("stream_options") else {
+        return Vec::new();
+    };
+    let mut options = options.unwrap_or_default();
+    if options.get("include_usage") == Some(&true.into()) {
+        return Vec::new();
+    }
+    options.insert("include_usage".to_owned(), true.into());
+    vec![("stream_options", Some(Json::of(&options).get().to_owned()))]
 }

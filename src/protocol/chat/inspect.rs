@@ -45,6 +45,7 @@ impl Inspect for Inspector {
             return Ok(Pass::Keep);
         }
         if data == b"[DONE]" {
+            report.started |= self.answered;
             report.finished |= self.answered;
             return Ok(Pass::Keep);
         }

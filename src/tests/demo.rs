@@ -1,0 +1,436 @@
+//! The demo provider, asked through the executor as a client would ask: every client protocol meets every wire.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use futures_executor::block_on;
+use serde_json::{Value, json};
+
+use super::upstreams::{call, setups};
+use crate::accounts::Setup;
+use crate::call::{Call, HttpRequest, HttpResponse};
+use crate::exec::{Io, Reply, Source, run};
+use crate::fault::{Fault, Millis};
+use crate::ir::Protocol;
+use crate::ir::event::Usage;
+use crate::pool::{Account, Ask, Candidate, Denial, Outcome, Plan, Pool, Settlement};
+use crate::protocol::{Echo, StreamError, inbound};
+use crate::pump::failure_of;
+use crate::upstream::Target;
+use crate::upstream::demo::{End, Script, serve};
+
+struct Demo {
+    setups: Vec<Setup>,
+    pool: RefCell<Pool>,
+    sent: RefCell<Vec<String>>,
+}
+
+struct Body {
+    chunks: std::vec::IntoIter<Bytes>,
+    end: Option<StreamError>,
+}
+
+impl Source for Body {
+    async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
+        self.chunks.next().map(Ok).or_else(|| self.end.take().map(Err))
+    }
+}
+
+impl Io for Demo {
+    type Body = Body;
+    fn now(&self) -> Millis {
+        Millis(1_787_393_472_000)
+    }
+    async fn plan(&self, ask: &Ask) -> Result<Plan, Denial> {
+        self.pool.borrow_mut().plan(ask, self.now())
+    }
+    async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
+        let setup = self.setups.iter().find(|setup| setup.account.id == candidate.account).unwrap();
+        Ok(setup.target(&candidate.model))
+    }
+    async fn refresh(&self, _: &Target) -> Option<Target> {
+        None
+    }
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {
+        self.sent.borrow_mut().push(request.url.clone());
+        let Script { status, headers, steps, end } = serve(&request);
+        let end = match end {
+            End::Complete => None,
+            End::Cut => Some(StreamError::Cut),
+            End::Stall => Some(StreamError::Stalled),
+        };
+        let chunks = steps.into_iter().map(|step| step.bytes.into()).collect::<Vec<_>>().into_iter();
+        Ok(HttpResponse { status, headers, body: Body { chunks, end } })
+    }
+    fn report(&self, settlement: Settlement) {
+        self.pool.borrow_mut().report(&settlement, self.now());
+    }
+}
+
+/// What a client received, and how it came about.
+#[derive(Debug)]
+struct Got {
+    status: u16,
+    text: String,
+    /// `account:outcome` in the order they were asked.
+    tried: Vec<String>,
+    retry_after: Option<u64>,
+    usage: Usage,
+    /// The answer broke off with an error of its protocol.
+    failed: bool,
+}
+
+fn ask(call: &Call) -> Got {
+    let setups = setups(&[("SLUICE_DEMO", "1")]);
+    let mut pool = Pool::default();
+    // demo-1, which is the one to fail, is asked first.
+    let ranked = (0..).zip(&setups).map(|(priority, setup)| Account { priority, ..setup.account.clone() });
+    pool.set_accounts(ranked.collect());
+    let ask = crate::route::resolve(&call.model, None, &setups).unwrap();
+    let io = Demo { setups, pool: RefCell::new(pool), sent: RefCell::default() };
+    let (status, bytes, trace, retry_after, usage, failed) = match block_on(run(&io, call, &ask)) {
+        Reply::Refused(refused) => {
+            let wait = refused.retry_after.map(|wait| wait.as_secs());
+            (refused.status, refused.body.to_vec(), refused.trace, wait, Usage::default(), false)
+        }
+        Reply::Answer(answer) => {
+            let mut out = answer.head;
+            let mut usage = Usage::default();
+            let mut failed = false;
+            if let Some((mut body, mut pump)) = answer.rest {
+                let echo = Echo { call, request: None };
+                loop {
+                    let step = match block_on(body.next()) {
+                        Some(Ok(chunk)) => pump.chunk(&chunk, &mut out),
+                        Some(Err(error)) => Err(error),
+                        None => {
+                            let last = pump.end(&echo, &mut out);
+                            if let Err(error) = last {
+                                pump.fail(&failure_of(&error), &mut out);
+                            }
+                            break;
+                        }
+                    };
+                    if let Err(error) = step {
+                        pump.fail(&failure_of(&error), &mut out);
+                        break;
+                    }
+                }
+                usage = pump.report().usage;
+                failed = pump.failed();
+            }
+            (200, out, answer.trace, None, usage, failed)
+        }
+    };
+    let urls = io.sent.into_inner();
+    let accounts = urls.iter().map(|url| url.strip_prefix("demo://").unwrap().split('/').next().unwrap().to_owned());
+    let outcome = trace.last().map(|attempt| match &attempt.outcome {
+        Outcome::Answered => "answered",
+        Outcome::Failed(fault) => fault.name(),
+        Outcome::Cancelled => "cancelled",
+    });
+    let mut tried: Vec<String> = accounts.collect();
+    tried.extend(outcome.map(str::to_owned));
+    Got { status, text: String::from_utf8(bytes).unwrap(), tried, retry_after, usage, failed }
+}
+
+const CLIENTS: [Protocol; 4] = [Protocol::Chat, Protocol::Responses, Protocol::Messages, Protocol::Gemini];
+
+/// A request in the client's own protocol.
+fn asking(protocol: Protocol, model: &str, text: &str, stream: bool) -> Call {
+    let model = format!("demo/{model}");
+    let body = match protocol {
+        Protocol::Chat => json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": text}]}),
+        Protocol::Responses => json!({"model": model, "stream": stream, "input": text}),
+        Protocol::Messages => json!({"model": model, "stream": stream, "max_tokens": 1000,
+            "messages": [{"role": "user", "content": text}]}),
+        Protocol::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
+        Protocol::Ollama => unreachable!(),
+    };
+    let mut call = call(protocol, &body);
+    call.model.clone_from(&model);
+    call.stream = stream;
+    call.endpoint.stream = (protocol == Protocol::Gemini).then_some(stream);
+    call.endpoint.model = (protocol == Protocol::Gemini).then_some(model);
+    call
+}
+
+/// Whether the codec of `protocol` is there yet.
+fn ready(protocol: Protocol) -> bool {
+    inbound(protocol).decode_request(&asking(protocol, "echo", "x", false)).is_ok()
+}
+
+/// All text a client of `protocol` is shown, from a whole answer or a stream.
+fn shown(protocol: Protocol, body: &str) -> String {
+    let paths = match protocol {
+        Protocol::Chat => ["/choices/0/message/content", "/choices/0/delta/content"],
+        Protocol::Responses => ["/output/0/content/0/text", "/delta"],
+        Protocol::Messages => ["/content/0/text", "/delta/text"],
+        _ => ["/candidates/0/content/parts/0/text", "/candidates/0/content/parts/0/text"],
+    };
+    let documents: Vec<Value> = match serde_json::from_str(body) {
+        Ok(whole) => vec![whole],
+        Err(_) => body.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect(),
+    };
+    documents.iter().flat_map(|document| paths.iter().find_map(|path| document.pointer(path)?.as_str())).collect()
+}
+
+fn pairs() -> Vec<(Protocol, &'static str)> {
+    let wires = [
+        ("chat", Protocol::Chat),
+        ("responses", Protocol::Responses),
+        ("messages", Protocol::Messages),
+        ("gemini", Protocol::Gemini),
+    ];
+    let mut pairs = Vec::new();
+    for client in CLIENTS {
+        for (wire, protocol) in wires {
+            if ready(client) && ready(protocol) {
+                pairs.push((client, wire));
+            } else {
+                eprintln!("skipped: {client:?} to {wire}, not translated yet");
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn every_client_is_answered_from_every_wire() {
+    for (client, wire) in pairs() {
+        for stream in [false, true] {
+            let got = ask(&asking(client, wire, "hello out there", stream));
+            assert_eq!(got.status, 200, "{client:?} {wire}: {got:?}");
+            assert_eq!(shown(client, &got.text), "You said: hello out there", "{client:?} {wire}: {}", got.text);
+            assert!(!got.failed);
+        }
+    }
+}
+
+#[test]
+fn an_echo_is_a_relay_and_says_the_same_words() {
+    for client in CLIENTS.into_iter().filter(|client| ready(*client)) {
+        for stream in [false, true] {
+            let call = asking(client, "echo", "naïve 你好 🙂", stream);
+            let got = ask(&call);
+            assert_eq!(shown(client, &got.text), "naïve 你好 🙂", "{client:?}: {}", got.text);
+        }
+    }
+}
+
+#[test]
+fn a_stream_counts_its_tokens_whatever_the_wire() {
+    for (client, wire) in pairs() {
+        let got = ask(&asking(client, &format!("{wire}+cached=2"), "one two three", true));
+        let expected = Usage { input: 1, cache_read: 2, output: 5, ..Usage::default() };
+        assert_eq!(got.usage, expected, "{client:?} {wire}: {}", got.text);
+    }
+}
+
+#[test]
+fn a_failure_of_one_account_is_not_seen_and_of_both_is() {
+    for (client, wire) in pairs() {
+        for stream in [false, true] {
+            for (fail, fault) in [
+                ("429", "rate_limited"),
+                ("quota", "quota"),
+                ("500", "overloaded"),
+                ("401", "unauthorized"),
+                ("403", "suspended"),
+                ("404", "model_missing"),
+                ("page", "overloaded"),
+                ("event", "overloaded"),
+                ("early", "transport"),
+                ("hang", "transport"),
+            ] {
+                let place = format!("{client:?} {wire} {fail} stream={stream}");
+                let one = ask(&asking(client, &format!("{wire}+who+fail={fail}"), "x", stream));
+                assert_eq!(
+                    (one.status, one.tried.as_slice()),
+                    (200, ["demo-1", "demo-2", "answered"].map(str::to_owned).as_slice()),
+                    "{place}: {}",
+                    one.text
+                );
+                assert_eq!(shown(client, &one.text), "demo-2", "{place}");
+                let both = ask(&asking(client, &format!("{wire}+failall={fail}"), "x", stream));
+                assert!(both.status >= 400, "{place}: {both:?}");
+                assert_eq!(both.tried, ["demo-1", "demo-2", fault], "{place}: {}", both.text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_request_is_nobodys_fault_and_asked_once() {
+    for (client, wire) in pairs() {
+        for fail in ["400", "409", "413", "422"] {
+            let got = ask(&asking(client, &format!("{wire}+failall={fail}"), "x", false));
+            assert_eq!(got.tried, ["demo-1", "rejected"], "{client:?} {wire} {fail}: {}", got.text);
+            assert_eq!(got.status.to_string(), fail);
+        }
+    }
+}
+
+#[test]
+fn a_wait_is_passed_on() {
+    for (client, wire) in pairs() {
+        let got = ask(&asking(client, &format!("{wire}+failall=429+retry=7"), "x", true));
+        assert_eq!((got.status, got.retry_after), (429, Some(7)), "{client:?} {wire}: {}", got.text);
+    }
+}
+
+#[test]
+fn a_break_after_content_is_an_error_and_never_an_end() {
+    for (client, wire) in pairs() {
+        for fail in ["mid", "cut", "stall"] {
+            let got = ask(&asking(client, &format!("{wire}+chunks=10+failall={fail}"), "x", true));
+            let place = format!("{client:?} {wire} {fail}: {}", got.text);
+            assert_eq!((got.status, got.failed), (200, true), "{place}");
+            let text = shown(client, &got.text);
+            assert!(text.starts_with("word1 ") && !text.contains("word10"), "{place}");
+            for end in ["[DONE]", "\"finish_reason\":\"stop\"", "message_stop", "response.completed", "\"STOP\""] {
+                assert!(!got.text.contains(end), "{end} in {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn chunks_are_as_many_as_ordered_and_paced() {
+    let target = setups(&[("SLUICE_DEMO", "1")])[0].target("echo+chunks=50+pace=20+delay=300");
+    let call = asking(Protocol::Chat, "echo+chunks=50+pace=20+delay=300", "x", true);
+    let payload = crate::upstream::payload(&call, &target).unwrap();
+    let request = target.upstream.request(&call, &target, &payload).unwrap();
+    let script = serve(&request);
+    let waits: Vec<u64> = script.steps.iter().map(|step| step.wait_ms).collect();
+    assert_eq!(waits.first(), Some(&320));
+    assert_eq!(waits.iter().filter(|wait| **wait == 20).count(), 49);
+    assert_eq!(script, serve(&request), "the same request, the same answer");
+}
+
+/// A request with two tools, in each client's words; `history` is what follows the user's first turn.
+fn with_tools(protocol: Protocol, model: &str, text: &str, history: &[Value]) -> Call {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string", "enum": ["Oslo", "Rome"]},
+        "days": {"type": "integer", "minimum": 3}, "note": {"type": "string"}}, "required": ["city", "days"]});
+    let names = ["get_weather", "get_time"];
+    let mut call = asking(protocol, model, text, false);
+    let mut body: Value = serde_json::from_slice(call.body.bytes()).unwrap();
+    let tools: Vec<Value> = names
+        .iter()
+        .map(|name| match protocol {
+            Protocol::Chat => json!({"type": "function", "function": {"name": name, "parameters": schema}}),
+            Protocol::Responses => json!({"type": "function", "name": name, "parameters": schema}),
+            Protocol::Messages => json!({"name": name, "input_schema": schema}),
+            _ => json!({"name": name, "parameters": schema}),
+        })
+        .collect();
+    body["tools"] = if protocol == Protocol::Gemini { json!([{"functionDeclarations": tools}]) } else { json!(tools) };
+    let key = if protocol == Protocol::Gemini { "contents" } else { "messages" };
+    if !history.is_empty() {
+        body[key].as_array_mut().unwrap().extend(history.iter().cloned());
+    }
+    call.body = crate::json::Body::parse(body.to_string().into()).unwrap();
+    call
+}
+
+/// `name(arguments)` of every call in a whole answer.
+fn called(protocol: Protocol, body: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(body).unwrap();
+    let items = |path: &str| body.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let tell = |name: &Value, arguments: &Value| {
+        let arguments = arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
+        format!("{}({arguments})", name.as_str().unwrap())
+    };
+    match protocol {
+        Protocol::Chat => items("/choices/0/message/tool_calls")
+            .iter()
+            .map(|call| tell(&call["function"]["name"], &call["function"]["arguments"]))
+            .collect(),
+        Protocol::Responses => items("/output")
+            .iter()
+            .filter(|item| item["type"] == "function_call")
+            .map(|call| tell(&call["name"], &call["arguments"]))
+            .collect(),
+        Protocol::Messages => items("/content")
+            .iter()
+            .filter(|item| item["type"] == "tool_use")
+            .map(|call| tell(&call["name"], &call["input"]))
+            .collect(),
+        _ => items("/candidates/0/content/parts")
+            .iter()
+            .filter_map(|part| part.get("functionCall"))
+            .map(|call| tell(&call["name"], &call["args"]))
+            .collect(),
+    }
+}
+
+#[test]
+fn tools_are_called_with_arguments_that_obey_their_schema() {
+    let arguments = r#"({"city":"Oslo","days":3})"#;
+    for (client, wire) in pairs() {
+        let one = ask(&with_tools(client, wire, "what now?", &[]));
+        assert_eq!(called(client, &one.text), [format!("get_weather{arguments}")], "{client:?} {wire}: {}", one.text);
+        let named = ask(&with_tools(client, wire, "use get_time", &[]));
+        assert_eq!(called(client, &named.text), [format!("get_time{arguments}")], "{client:?} {wire}");
+        let two = ask(&with_tools(client, wire, "both two of them", &[]));
+        let expected = ["get_weather", "get_time"].map(|name| format!("{name}{arguments}"));
+        assert_eq!(called(client, &two.text), expected, "{client:?} {wire}: {}", two.text);
+        let none = ask(&with_tools(client, &format!("{wire}+calls=0"), "hi", &[]));
+        assert_eq!(shown(client, &none.text), "You said: hi", "{client:?} {wire}: {}", none.text);
+    }
+}
+
+#[test]
+fn results_of_tools_are_quoted() {
+    let history = [
+        json!({"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}]}),
+        json!({"role": "tool", "tool_call_id": "c1", "content": "sunny, 21 °C"}),
+    ];
+    for (_, wire) in pairs().into_iter().filter(|(client, _)| *client == Protocol::Chat) {
+        let got = ask(&with_tools(Protocol::Chat, wire, "weather", &history));
+        assert_eq!(shown(Protocol::Chat, &got.text), "get_weather said: sunny, 21 °C", "{wire}: {}", got.text);
+    }
+}
+
+#[test]
+fn limits_and_shapes_are_obeyed() {
+    let with = |extra: Value| {
+        let mut body = json!({"model": "demo/echo", "messages": [{"role": "user", "content": "one two three"}]});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let got = ask(&call(Protocol::Chat, &body));
+        let body: Value = serde_json::from_str(&got.text).unwrap();
+        let choice = &body["choices"][0];
+        (
+            choice["message"]["content"].as_str().unwrap().to_owned(),
+            choice["finish_reason"].as_str().unwrap().to_owned(),
+        )
+    };
+    let told = |text: &str, finish: &str| (text.to_owned(), finish.to_owned());
+    assert_eq!(with(json!({"max_tokens": 2})), told("one two ", "length"));
+    assert_eq!(with(json!({"max_tokens": 3})), told("one two three", "stop"));
+    assert_eq!(with(json!({"stop": ["three"]})), told("one two ", "stop"));
+    let schema = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}}},
+        "required": ["a"], "$defs": {"b": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}}});
+    let format = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}});
+    assert_eq!(with(format), told(r#"{"a":[true]}"#, "stop"));
+    assert_eq!(
+        with(json!({"response_format": {"type": "json_object"}})),
+        told(r#"{"answer":"one two three"}"#, "stop")
+    );
+}
+
+#[test]
+fn an_order_that_makes_no_sense_is_refused_by_name() {
+    for (model, words) in [
+        ("echo+chunks=x", "chunks"),
+        ("echo+pace=60001", "pace"),
+        ("echo+fly", "fly"),
+        ("echo+fail=soon", "soon"),
+        ("echo+fail=200", "200"),
+    ] {
+        let got = ask(&asking(Protocol::Chat, model, "x", false));
+        assert_eq!((got.status, got.text.contains(words)), (400, true), "{model}: {}", got.text);
+    }
+    let got = ask(&asking(Protocol::Chat, "nothing", "x", false));
+    assert_eq!((got.status, got.tried.last().unwrap().as_str()), (404, "model_missing"), "{}", got.text);
+}
