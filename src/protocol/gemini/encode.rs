@@ -330,6 +330,10 @@ pub fn failure(failure: &Failure) -> Vec<u8> {
             "fieldViolations": [{"field": param, "description": failure.message}],
         }));
     }
+    // The status of a used-up quota is that of a passing limit; its reason is what tells clients to give up.
+    if failure.kind == Kind::QuotaExceeded {
+        details.push(json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "QUOTA_EXHAUSTED"}));
+    }
     if let Some(wait) = failure.retry_after {
         // Rounded up: a client that comes too early is refused again.
         let seconds = wait.as_millis().div_ceil(1000);

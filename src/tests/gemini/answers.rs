@@ -231,7 +231,6 @@ fn errors_are_googles_not_openais() {
         (Kind::Forbidden, 403, "PERMISSION_DENIED"),
         (Kind::NotFound, 404, "NOT_FOUND"),
         (Kind::RateLimited, 429, "RESOURCE_EXHAUSTED"),
-        (Kind::QuotaExceeded, 429, "RESOURCE_EXHAUSTED"),
         (Kind::Internal, 500, "INTERNAL"),
         (Kind::Upstream, 502, "UNAVAILABLE"),
         (Kind::Overloaded, 503, "UNAVAILABLE"),
@@ -242,6 +241,10 @@ fn errors_are_googles_not_openais() {
         assert_eq!(body, json!({"error": {"code": code, "message": "why", "status": status}}));
         assert_eq!(Gemini.error_message(body.to_string().as_bytes()).as_deref(), Some("why"));
     }
+    let body: Value =
+        serde_json::from_slice(&Gemini.encode_failure(&Failure::new(Kind::QuotaExceeded, "why"))).unwrap();
+    let info = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "QUOTA_EXHAUSTED"}]);
+    assert_eq!((&body["error"]["status"], &body["error"]["details"]), (&json!("RESOURCE_EXHAUSTED"), &info));
     let failure = Failure::new(Kind::RateLimited, "why").retry_after(Some(Duration::from_millis(1_200)));
     let body: Value = serde_json::from_slice(&Gemini.encode_failure(&failure)).unwrap();
     let info = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"}]);
