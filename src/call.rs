@@ -10,6 +10,8 @@ use crate::json::Body;
 pub enum Operation {
     /// An answer from a model.
     Generate,
+    /// The same to a bare prompt, for which Ollama has an endpoint of its own.
+    Complete,
     /// How many tokens a prompt has.
     CountTokens,
 }
@@ -155,6 +157,8 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
     let mut provider = None;
     if let Some((first, rest)) = path.split_once('/')
         && is_provider(first)
+        // `/ollama` is where Ollama's own endpoints are, as well as a provider's name.
+        && !(first == "ollama" && rest.starts_with("api/"))
     {
         provider = Some(first.to_owned());
         path = rest;
@@ -177,6 +181,8 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         "v1/messages/count_tokens" | "messages/count_tokens" => {
             ("POST", call(Protocol::Messages, Operation::CountTokens))
         }
+        "api/chat" | "ollama/api/chat" => ("POST", call(Protocol::Ollama, Operation::Generate)),
+        "api/generate" | "ollama/api/generate" => ("POST", call(Protocol::Ollama, Operation::Complete)),
         "v1/models" | "models" => ("GET", Ok(Route::Models { protocol: models_shape(head) })),
         "v1beta/models" => ("GET", Ok(Route::Models { protocol: Protocol::Gemini })),
         _ => match path.split_once("models/") {

@@ -7,6 +7,7 @@ pub mod messages;
 pub mod ollama;
 pub mod responses;
 
+pub mod media;
 pub mod seal;
 pub mod tools;
 pub mod turns;

@@ -12,6 +12,7 @@ mod json;
 mod limits;
 mod messages;
 mod models;
+mod ollama;
 mod responses;
 mod route;
 mod schema;

@@ -79,7 +79,7 @@ pub trait Upstream: Sync {
     /// Whether the provider has its own way to do `operation` on the wire it speaks.
     fn supports(&self, operation: Operation, wire: Protocol) -> bool {
         let _ = wire;
-        operation == Operation::Generate
+        matches!(operation, Operation::Generate | Operation::Complete)
     }
     /// Quirks of the provider, applied to the canonical request before it is encoded.
     fn adapt(&self, request: &mut Request) {

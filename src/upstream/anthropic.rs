@@ -34,7 +34,7 @@ impl Upstream for Anthropic {
     }
 
     fn supports(&self, operation: Operation, _: Protocol) -> bool {
-        matches!(operation, Operation::Generate | Operation::CountTokens)
+        matches!(operation, Operation::Generate | Operation::Complete | Operation::CountTokens)
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -43,7 +43,7 @@ impl Upstream for Anthropic {
         let version = if base.ends_with("/v1") { "" } else { "/v1" };
         let endpoint = match call.endpoint.operation {
             Operation::CountTokens => "messages/count_tokens",
-            Operation::Generate => "messages",
+            Operation::Generate | Operation::Complete => "messages",
         };
         let key = target.credential.access.expose().to_owned();
         let own = vec![("x-api-key", key), ("anthropic-version", VERSION.to_owned())];

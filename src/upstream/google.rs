@@ -27,7 +27,7 @@ impl Upstream for Google {
     }
 
     fn supports(&self, operation: Operation, _: Protocol) -> bool {
-        matches!(operation, Operation::Generate | Operation::CountTokens)
+        matches!(operation, Operation::Generate | Operation::Complete | Operation::CountTokens)
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -37,8 +37,8 @@ impl Upstream for Google {
         let version = if versioned { "" } else { "/v1beta" };
         let method = match (call.endpoint.operation, payload.stream) {
             (Operation::CountTokens, _) => "countTokens",
-            (Operation::Generate, true) => "streamGenerateContent?alt=sse",
-            (Operation::Generate, false) => "generateContent",
+            (Operation::Generate | Operation::Complete, true) => "streamGenerateContent?alt=sse",
+            (Operation::Generate | Operation::Complete, false) => "generateContent",
         };
         let url = format!("{base}{version}/{}:{method}", resource(&target.model)?);
         let key = target.credential.access.expose().to_owned();

@@ -10,12 +10,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::wire::{Item, ResponseWire, Tag, Wire};
-use super::{decode_tools, failure, media, seals};
+use super::{decode_tools, failure, seals};
 use crate::framing::Frame;
 use crate::ir::Protocol;
 use crate::ir::event::{Block, Delta, Event, Finish, Sink};
 use crate::json::{self, Json};
-use crate::protocol::{Decode, StreamError, seal};
+use crate::protocol::{Decode, StreamError, media, seal};
 
 #[derive(Debug, Default)]
 pub(super) struct Decoder {

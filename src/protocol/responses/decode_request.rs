@@ -8,7 +8,7 @@ use super::decode_tools;
 use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::{Depth, Effort, Extras, OutputFormat, Part, Protocol, Reasoning, Request, Sampling};
-use crate::json::{self, Body, Json, JsonError, Text};
+use crate::json::{self, Body, Json, JsonError, Text, TextOr};
 
 /// Members that say nothing another protocol could act on. They are kept for this protocol alone; the hints among
 /// them are listed in the module's documentation.
@@ -57,7 +57,7 @@ struct Wire<'a> {
     top_k: Option<u64>,
     seed: Option<i64>,
     #[serde(borrow)]
-    stop: Option<&'a RawValue>,
+    stop: Option<TextOr<'a, Vec<String>>>,
     presence_penalty: Option<f64>,
     frequency_penalty: Option<f64>,
     user: Option<String>,
@@ -130,7 +130,11 @@ pub(super) fn decode(call: &Call) -> Result<Request, Failure> {
             temperature: wire.temperature,
             top_p: wire.top_p,
             top_k: wire.top_k,
-            stop: stop(wire.stop)?,
+            stop: match wire.stop {
+                None => Vec::new(),
+                Some(TextOr::Text(stop)) => vec![stop.into_owned()],
+                Some(TextOr::Or(stop)) => stop,
+            },
             seed: wire.seed,
             presence_penalty: wire.presence_penalty,
             frequency_penalty: wire.frequency_penalty,
@@ -141,14 +145,6 @@ pub(super) fn decode(call: &Call) -> Result<Request, Failure> {
         user: wire.safety_identifier.or(wire.user),
         extras: extras(body, verbosity)?,
     })
-}
-
-fn stop(raw: Option<&RawValue>) -> Result<Vec<String>, JsonError> {
-    let Some(raw) = raw else { return Ok(Vec::new()) };
-    let bytes = raw.get().as_bytes();
-    let one = raw.get().starts_with('"');
-    let stop = if one { json::decode(bytes).map(|text| vec![text]) } else { json::decode(bytes) };
-    stop.map_err(|e| e.within("stop"))
 }
 
 fn reasoning(wire: ReasoningWire) -> Result<Reasoning, JsonError> {

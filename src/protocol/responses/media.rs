@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::ir::{Media, Part, PartKind, Protocol, Source};
 use crate::json::{self, JsonError, Text};
+use crate::protocol::media::data_url;
 
 /// The members of `input_image`, `input_file` and `input_audio`.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -77,13 +78,6 @@ fn of_data(data: &str, name: Option<String>) -> Result<Media, JsonError> {
     Ok(Media { mime: mime.to_owned(), source: Source::Base64(data.to_owned()), name })
 }
 
-/// Media type and base64 of a data URL.
-pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let mime = head.strip_suffix(";base64")?;
-    Some((mime.split(';').next().unwrap_or(mime), data))
-}
-
 fn mime_of_name(name: &str) -> Option<&'static str> {
     let path = name.split(['?', '#']).next().unwrap_or(name);
     let (_, extension) = path.rsplit_once('.')?;
@@ -109,15 +103,5 @@ pub(super) fn file_name(mime: &str) -> &'static str {
         "application/json" => "document.json",
         mime if mime.starts_with("text/") => "document.txt",
         _ => "document.bin",
-    }
-}
-
-/// The image type that base64 begins with.
-pub(super) fn sniff_image(data: &str) -> &'static str {
-    match data.get(..4) {
-        Some("/9j/") => "image/jpeg",
-        Some("UklG") => "image/webp",
-        Some("R0lG") => "image/gif",
-        _ => "image/png",
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::ir::event::Usage;
-use crate::json::Text;
+use crate::json::{Count, Text};
 
 /// Every event's members; each event has a few of them.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -75,36 +75,36 @@ pub(super) struct Incomplete<'a> {
 #[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct UsageWire {
-    input_tokens: u64,
+    input_tokens: Count,
     input_tokens_details: Option<InputDetails>,
-    output_tokens: u64,
+    output_tokens: Count,
     output_tokens_details: Option<OutputDetails>,
 }
 
 #[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
 #[serde(default)]
 struct InputDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
+    cached_tokens: Count,
+    cache_write_tokens: Count,
 }
 
 #[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
 #[serde(default)]
 struct OutputDetails {
-    reasoning_tokens: Option<u64>,
+    reasoning_tokens: Count,
 }
 
 impl From<UsageWire> for Usage {
     fn from(wire: UsageWire) -> Self {
         let input = wire.input_tokens_details.unwrap_or_default();
-        let (read, write) = (input.cached_tokens.unwrap_or(0), input.cache_write_tokens.unwrap_or(0));
-        let reasoning = wire.output_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
+        let (read, write) = (input.cached_tokens.0, input.cache_write_tokens.0);
+        let reasoning = wire.output_tokens_details.unwrap_or_default().reasoning_tokens.0;
         Self {
-            input: wire.input_tokens.saturating_sub(read).saturating_sub(write),
+            input: wire.input_tokens.0.saturating_sub(read).saturating_sub(write),
             cache_read: read,
             cache_write: write,
             cache_write_long: 0,
-            output: wire.output_tokens.saturating_sub(reasoning),
+            output: wire.output_tokens.0.saturating_sub(reasoning),
             reasoning,
         }
     }
