@@ -33,10 +33,10 @@ pub fn is_provider(name: &str, setups: &[Setup]) -> bool {
     setups.iter().any(|setup| setup.answers_to(name))
 }
 
-/// Everybody whose list has the name; else those whose list is unknown, for they may.
+/// Everybody whose list has the name; else servers of the operator's own whose list is unknown, for they may.
 fn offering(model: &str, setups: &[Setup]) -> Vec<Goal> {
     let listed = |setup: &&Setup| pattern::any(&setup.models, model);
-    let open = |setup: &&Setup| setup.models.is_empty() && setup.account.provider != "demo";
+    let open = |setup: &&Setup| setup.models.is_empty() && setup.base_url.is_some();
     let collect = |wanted: &dyn Fn(&&Setup) -> bool| {
         let mut goals: Vec<Goal> = Vec::new();
         for setup in setups.iter().filter(|setup| wanted(setup)) {

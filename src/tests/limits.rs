@@ -125,6 +125,10 @@ fn a_rejected_subscription_window_counts_and_an_allowed_one_does_not() {
     }
     let both = [("anthropic-ratelimit-unified-5h-status", "rejected"), ("retry-after", "7200")];
     assert_eq!(of(&both, &Value::Null), Limit { wait: millis(7_200_000), scope: account });
+    let [status, reset] = window("5h-", "rejected", soon);
+    let sooner =
+        [(status.0.as_str(), status.1.as_str()), (reset.0.as_str(), reset.1.as_str()), ("retry-after", "7200")];
+    assert_eq!(of(&sooner, &Value::Null).wait, millis(7_200_000));
     let [status, reset] = window("5h-", "rejected", later);
     let later_than_header =
         [(status.0.as_str(), status.1.as_str()), (reset.0.as_str(), reset.1.as_str()), ("retry-after", "60")];

@@ -79,8 +79,14 @@ fn a_pin_beats_the_name() {
 
 #[test]
 fn an_unknown_name_leads_nowhere() {
-    let setups =
-        setups(&[("OPENAI_API_KEY", "k"), ("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "a")]);
+    let setups = setups(&[
+        ("OPENAI_API_KEY", "k"),
+        ("IFLOW_API_KEY", "k"),
+        ("SLUICE_DEMO", "1"),
+        ("BOX_API_KEY", "k"),
+        ("BOX_BASE_URL", "http://h"),
+        ("BOX_MODELS", "a"),
+    ]);
     for model in ["unheard-of", "claude-sonnet-5", "vendor/model", "gpt", "/", "chat"] {
         assert_eq!(resolve(model, None, &setups), None, "{model}");
     }

@@ -87,7 +87,7 @@ fn each_client_reaches_its_own_protocol_where_the_provider_has_it() {
             "deepseek-chat",
             [
                 "https://api.deepseek.com/v1/chat/completions",
-                "https://api.deepseek.com/v1/chat/completions",
+                "https://api.deepseek.com/responses",
                 "https://api.deepseek.com/anthropic/v1/messages",
                 "https://api.deepseek.com/v1/chat/completions",
             ],
@@ -207,7 +207,7 @@ fn a_request_is_signed_in_the_providers_own_way_and_names_us() {
     let ollama = sent(&[("OLLAMA_BASE_URL", "http://10.0.0.1:11434/v1")], Protocol::Chat, false);
     assert_eq!(key(&ollama), [None, None, None]);
     let borrowed = sent(&[("DEEPSEEK_API_KEY", "k")], Protocol::Messages, false);
-    assert_eq!(key(&borrowed), [Some("Bearer k".to_owned()), None, None]);
+    assert_eq!(key(&borrowed), [Some("Bearer k".to_owned()), Some("k".to_owned()), None]);
     assert_eq!(header(&borrowed, "anthropic-version"), Some("2026-10-21"));
 }
 

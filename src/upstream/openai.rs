@@ -133,6 +133,7 @@ pub static PROVIDERS: &[Compatible] = &[
         name: "deepseek",
         stems: &["DEEPSEEK"],
         root: "https://api.deepseek.com",
+        responses: Some(""),
         messages: Some("/anthropic/v1"),
         codec: THINKING,
         models: &["deepseek-*", "!deepseek-v3*", "!deepseek-r1*"],
@@ -376,6 +377,10 @@ impl Upstream for Compatible {
             own.push(("authorization", format!("Bearer {key}")));
         }
         if payload.wire.protocol() == Protocol::Messages {
+            // Some of the borrowed Messages endpoints know only Anthropic's own header.
+            if !key.is_empty() {
+                own.push(("x-api-key", key.to_owned()));
+            }
             own.push(("anthropic-version", super::anthropic::VERSION.to_owned()));
         }
         Ok(post(call, target, payload, url, own))
