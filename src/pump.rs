@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::fault::{Failure, Kind};
 use crate::framing::{Frame, Framer};
 use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
+use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
 use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
 use crate::upstream::{Payload, Secret};
@@ -106,7 +107,7 @@ impl Pump {
                 framer: framer(),
                 inspect: wire.inspector(),
                 style: if call.endpoint.json_array { Style::JsonArray } else { Style::AsTheyCame },
-                keep_usage: wants_usage(call),
+                keep_usage: chat::wants_usage(call),
                 held: Vec::new(),
                 sent: false,
             },
@@ -263,16 +264,6 @@ fn complete(last: Result<(), StreamError>, finished: bool) -> Result<(), StreamE
 fn element(frame: Frame<'_>, sent: &mut bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if std::mem::replace(sent, true) { b",\n" } else { b"[" });
     out.extend_from_slice(frame.data);
-}
-
-/// Whether a Chat client asked for the usage chunk that we always ask the provider for.
-fn wants_usage(call: &Call) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Options {
-        #[serde(default)]
-        include_usage: bool,
-    }
-    call.body.get::<Options>("stream_options").ok().flatten().is_some_and(|options| options.include_usage)
 }
 
 impl Output {

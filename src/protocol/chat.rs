@@ -64,6 +64,16 @@ impl Chat {
     };
 }
 
+/// Whether the client asked for the chunk with the usage. Providers are asked for it always.
+pub fn wants_usage(call: &Call) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Options {
+        include_usage: Option<bool>,
+    }
+    let options = call.body.get::<Options>("stream_options").ok().flatten();
+    options.is_some_and(|options| options.include_usage == Some(true))
+}
+
 impl Inbound for Chat {
     fn decode_request(&self, call: &Call) -> Result<Request, Failure> {
         decode_request::decode_request(call)

@@ -8,6 +8,7 @@
 //! official SDKs raise, and without `[DONE]`.
 
 use super::usage::write_usage;
+use super::wants_usage;
 use crate::call::Call;
 use crate::fault::{Failure, Kind};
 use crate::ir::event::{Block, Completion, Delta, Event, Finish, Usage};
@@ -190,16 +191,6 @@ impl Encode for Encoder {
 /// Only Google seals calls; what others seal is the thinking, and that they must get back.
 fn travelling(seal: Option<&Seal>) -> Option<&Seal> {
     seal.filter(|seal| seal.issuer != Issuer::Google)
-}
-
-/// Whether the client asked for the chunk with the usage.
-pub fn wants_usage(call: &Call) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Options {
-        include_usage: Option<bool>,
-    }
-    let options = call.body.get::<Options>("stream_options").ok().flatten();
-    options.is_some_and(|options| options.include_usage == Some(true))
 }
 
 fn write_identity(call: &Call, object: &str, out: &mut Vec<u8>) {
