@@ -17,5 +17,6 @@ mod responses;
 mod route;
 mod schema;
 mod seal;
+mod tools;
 mod turns;
 mod upstreams;

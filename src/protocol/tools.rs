@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::ir::event::{Block, Delta, Event, Sink};
-use crate::ir::{PartKind, Request, ToolChoice, ToolInput, ToolKind};
+use crate::ir::{PartKind, Request, Tool, ToolChoice, ToolInput, ToolKind};
 use crate::json::Json;
 
 /// What a wire allows.
@@ -36,12 +36,16 @@ pub struct Restore {
 pub fn fit(request: &mut Request, rules: Rules) -> Restore {
     let mut restore = Restore::default();
     let mut sent: HashMap<String, String> = HashMap::new();
+    // Whoever has a legal name keeps it, even if an earlier tool's name is cleaned into the same.
+    let legal = |tool: &&Tool| !matches!(tool.kind, ToolKind::Opaque { .. }) && clean(&tool.name, rules) == tool.name;
+    let mut reserved: HashSet<String> = request.tools.iter().filter(legal).map(|tool| tool.name.clone()).collect();
     let mut taken: HashSet<String> = HashSet::new();
     for tool in &mut request.tools {
         if matches!(tool.kind, ToolKind::Opaque { .. }) {
             continue;
         }
-        let name = sendable(&tool.name, rules, &taken);
+        reserved.remove(&tool.name);
+        let name = sendable(&tool.name, rules, |name| taken.contains(name) || reserved.contains(name));
         taken.insert(name.clone());
         if name != tool.name {
             restore.names.insert(name.clone(), tool.name.clone());
@@ -70,7 +74,7 @@ pub fn fit(request: &mut Request, rules: Rules) -> Restore {
         match sent.get(&call.name) {
             Some(short) => call.name.clone_from(short),
             // A tool that is no longer offered still has its calls in the history.
-            None => call.name = sendable(&call.name, rules, &HashSet::new()),
+            None => call.name = sendable(&call.name, rules, |_| false),
         }
         if let (ToolInput::Text(text), false) = (&call.input, rules.freeform) {
             call.input = ToolInput::Json(Json::of(&json!({ "input": text })));
@@ -80,23 +84,29 @@ pub fn fit(request: &mut Request, rules: Rules) -> Restore {
 }
 
 /// A legal name: the client's own if it is one, else cleaned, cut and told apart by a hash of the original.
-fn sendable(name: &str, rules: Rules, taken: &HashSet<String>) -> String {
-    let mut clean: String = name.chars().map(|c| if (rules.allowed)(c) { c } else { '_' }).collect();
-    if rules.letter_first && !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        clean.insert(0, '_');
-    }
-    if clean.chars().count() <= rules.name_limit && !taken.contains(&clean) && (clean == name || !name.is_empty()) {
+fn sendable(name: &str, rules: Rules, taken: impl Fn(&str) -> bool) -> String {
+    let clean = clean(name, rules);
+    if !clean.is_empty() && clean.chars().count() <= rules.name_limit && !taken(&clean) {
         return clean;
     }
     let digest = Sha256::digest(name.as_bytes());
-    (0u8..)
+    (0..=u8::MAX)
         .map(|salt| {
             let suffix = digest.iter().take(4).map(|b| format!("{:02x}", b ^ salt)).collect::<String>();
             let keep = rules.name_limit.saturating_sub(suffix.len() + 1);
             format!("{}_{suffix}", clean.chars().take(keep).collect::<String>())
         })
-        .find(|candidate| !taken.contains(candidate))
+        .find(|candidate| !taken(candidate))
         .unwrap_or(clean)
+}
+
+/// The name with every character replaced that the wire does not allow; perhaps still too long.
+fn clean(name: &str, rules: Rules) -> String {
+    let mut clean: String = name.chars().map(|c| if (rules.allowed)(c) { c } else { '_' }).collect();
+    if rules.letter_first && !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        clean.insert(0, '_');
+    }
+    clean
 }
 
 impl Restore {
