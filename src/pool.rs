@@ -1,12 +1,45 @@
 //! Which account answers next. A pure state machine: time is an argument, state is plain data.
+//!
+//! ```text
+//!  Ask ──> plan ──> lanes (one per model and provider): whose turn is it, who rests ──> up to 4 candidates, a lease
+//!                     ^                                                                          |
+//!  Settlement ──> report ──> cooldowns, probes, affinity, the place of the lease <───────────────+
+//! ```
+//!
+//! Order: the tiers of the ask, then the accounts' priority, then the conversation's own account, then turns by weight. A
+//! conversation that moved to another account of the same priority stays there; one that had to leave its priority comes
+//! back to it.
+//!
+//! Stored by the caller, as small rows: cooldowns with their strikes, one row per account; affinity, one row per
+//! conversation. A restart forgets leases (every place is free again), probes (a limited account may be probed once
+//! more), turns (they begin at a place drawn by weight), up to half an hour of a conversation's hour, and how providers
+//! have been doing lately.
 
-use std::collections::BTreeMap;
+mod affinity;
+mod cooldown;
+mod explain;
+mod gauge;
+mod lane;
+mod lease;
+mod plan;
+mod report;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Failure, Fault, Kind, Millis, Scope};
+use self::affinity::Affinity;
+use self::cooldown::Health;
+use self::gauge::Breaker;
+use self::lane::Lane;
+use self::lease::Leases;
+use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
+
+pub use self::explain::{Considered, Explanation, Resting, Standing};
+pub use self::gauge::Pace;
 
 /// An account as the pool sees it: no credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,160 +232,88 @@ pub fn shard(provider: &str) -> String {
     "pool".to_owned()
 }
 
-/// Candidates in one plan.
-const CANDIDATES: usize = 4;
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Cooldown {
-    until: Millis,
-    strikes: u32,
-    why: String,
+#[derive(Debug, Default, Clone)]
+pub struct Pool {
+    /// Every account heard of. A place in this list is never given to another account; those that are gone keep what
+    /// is known of them, in case they come back.
+    slots: Vec<Slot>,
+    ids: BTreeMap<String, u32>,
+    /// In the order of the operator's list.
+    providers: BTreeMap<String, Vec<u32>>,
+    listed: Vec<u32>,
+    lanes: Vec<Lane>,
+    /// Turns of the goals of a tier.
+    credits: BTreeMap<u64, Vec<i64>>,
+    affinity: Affinity,
+    leases: Leases,
+    breakers: BTreeMap<String, Breaker>,
+    unsaved: BTreeSet<rows::Key>,
+    plans: u64,
 }
 
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub struct Pool {
-    #[serde(skip)]
-    accounts: Vec<Account>,
-    /// By account, then model; the empty model is the whole account.
-    cooldowns: BTreeMap<String, BTreeMap<String, Cooldown>>,
-    turn: u64,
+#[derive(Debug, Default, Clone)]
+struct Slot {
+    account: Account,
+    /// In the operator's list.
+    present: bool,
+    health: Health,
+    /// Leases that count against the cap, oldest first.
+    held: BTreeSet<u64>,
+    pace: BTreeMap<String, Pace>,
 }
 
 impl Pool {
+    /// The operator's list. Cheap if nothing has changed; otherwise turns begin anew.
     pub fn set_accounts(&mut self, accounts: Vec<Account>) {
-        self.accounts = accounts;
-    }
-
-    pub fn plan(&mut self, ask: &Ask, now: Millis) -> Result<Plan, Denial> {
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut resting: Option<(Millis, String)> = None;
-        self.turn = self.turn.wrapping_add(1);
-        for tier in &ask.tiers {
-            let mut ready: Vec<(&Account, &Goal)> = Vec::new();
-            for goal in tier {
-                for account in self.accounts.iter().filter(|a| a.enabled && a.provider == goal.provider) {
-                    match self.rest(&account.id, &goal.model).filter(|rest| rest.until > now) {
-                        None => ready.push((account, goal)),
-                        Some(rest) => {
-                            if resting.as_ref().is_none_or(|(until, _)| rest.until < *until) {
-                                resting = Some((rest.until, rest.why.clone()));
-                            }
-                        }
-                    }
-                }
+        let listed = self.listed.iter().filter_map(|slot| self.slots.get(*slot as usize)).map(|slot| &slot.account);
+        if listed.eq(&accounts) {
+            return;
+        }
+        for slot in &mut self.slots {
+            slot.present = false;
+        }
+        self.listed.clear();
+        self.providers.clear();
+        self.lanes.clear();
+        self.credits.clear();
+        for account in accounts {
+            let number = self.slot(&account.id);
+            let Some(slot) = self.slots.get_mut(number as usize) else { continue };
+            if std::mem::replace(&mut slot.present, true) {
+                continue;
             }
-            ready.sort_by_key(|(account, _)| account.priority);
-            let top = ready.first().map_or(0, |(first, _)| {
-                ready.iter().take_while(|(account, _)| account.priority == first.priority).count()
-            });
-            if let Some(top) = ready.get_mut(..top).filter(|top| !top.is_empty()) {
-                let shift = ask.affinity.unwrap_or(self.turn) % top.len() as u64;
-                top.rotate_left(usize::try_from(shift).unwrap_or(0));
-            }
-            for (account, goal) in ready {
-                if candidates.len() < CANDIDATES && !candidates.iter().any(|c| c.account == account.id) {
-                    candidates.push(Candidate {
-                        account: account.id.clone(),
-                        provider: account.provider.clone(),
-                        model: goal.model.clone(),
-                        probe: false,
-                    });
-                }
-            }
-        }
-        match (candidates.is_empty(), resting) {
-            (false, _) => Ok(Plan { lease: self.turn, candidates }),
-            (true, Some((until, why))) => Err(Denial::Cooling { until, why }),
-            (true, None) => Err(Denial::NoAccount),
+            self.listed.push(number);
+            self.providers.entry(account.provider.clone()).or_default().push(number);
+            slot.account = account;
         }
     }
 
-    /// Rows that were saved from [`Pool::changes`], in any order, before or after [`Pool::set_accounts`].
-    pub fn load(&mut self, rows: impl IntoIterator<Item = (String, String)>, now: Millis) {
-        let _ = (rows.into_iter().count(), now);
+    /// How fast `account` serves `model`, if it was measured.
+    pub fn pace(&self, account: &str, model: &str) -> Option<Pace> {
+        let slot = self.slots.get(*self.ids.get(account)? as usize)?;
+        slot.pace.get(model).copied()
     }
 
-    /// What must be stored since the last time this was asked.
-    pub fn changes(&mut self) -> Vec<Row> {
-        Vec::new()
+    /// Whether nearly everything sent to `provider` in the last minute failed.
+    pub fn is_broken(&self, provider: &str, now: Millis) -> bool {
+        self.breakers.get(provider).is_some_and(|breaker| breaker.is_open(now))
     }
 
-    /// Forget every rest of `account`: the operator knows better.
-    pub fn reset(&mut self, account: &str, now: Millis) {
-        let _ = (self.cooldowns.remove(account), now);
+    /// Conversations bound, calls under way, lanes.
+    #[cfg(test)]
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.affinity.len(), self.leases.len(), self.lanes.len())
     }
 
-    /// Take in what happened. Returns whether anything that must survive a restart has changed.
-    pub fn report(&mut self, settlement: &Settlement, now: Millis) -> bool {
-        let mut changed = false;
-        for attempt in &settlement.attempts {
-            changed |= match &attempt.outcome {
-                Outcome::Answered => self.succeeded(&attempt.account, &attempt.model),
-                Outcome::Failed(fault) => self.failed(&attempt.account, &attempt.model, fault, now),
-                Outcome::Cancelled => false,
-            };
+    /// The place of an account, known or not.
+    fn slot(&mut self, id: &str) -> u32 {
+        if let Some(slot) = self.ids.get(id) {
+            return *slot;
         }
-        changed
+        let number = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        let account = Account { id: id.to_owned(), ..Account::default() };
+        self.slots.push(Slot { account, ..Slot::default() });
+        self.ids.insert(id.to_owned(), number);
+        number
     }
-
-    fn succeeded(&mut self, account: &str, model: &str) -> bool {
-        let Some(models) = self.cooldowns.get_mut(account) else { return false };
-        let changed = models.remove(model).is_some() | models.remove("").is_some();
-        if models.is_empty() {
-            self.cooldowns.remove(account);
-        }
-        changed
-    }
-
-    fn failed(&mut self, account: &str, model: &str, fault: &Fault, now: Millis) -> bool {
-        let Some(scope) = scope(fault) else { return false };
-        let key = if scope == Scope::Account { "" } else { model };
-        let rest = self.cooldowns.entry(account.to_owned()).or_default().entry(key.to_owned()).or_default();
-        let open = rest.until > now;
-        if !open || named_wait(fault).is_some() {
-            rest.until = rest.until.max(now.plus(wait(fault, rest.strikes)));
-            fault.name().clone_into(&mut rest.why);
-        }
-        // A burst of calls failing inside one window is one strike.
-        rest.strikes += u32::from(!open);
-        true
-    }
-
-    fn rest(&self, account: &str, model: &str) -> Option<&Cooldown> {
-        let models = self.cooldowns.get(account)?;
-        [models.get(""), models.get(model)].into_iter().flatten().max_by_key(|rest| rest.until)
-    }
-}
-
-fn scope(fault: &Fault) -> Option<Scope> {
-    match fault {
-        Fault::Rejected => None,
-        Fault::Quota { scope, .. } | Fault::RateLimited { scope, .. } => Some(*scope),
-        Fault::Overloaded | Fault::ModelMissing | Fault::Transport | Fault::Malformed => Some(Scope::Model),
-        Fault::Unauthorized | Fault::Suspended => Some(Scope::Account),
-    }
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-/// No provider's window is longer; a longer wait is a mistake in a header.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-
-fn named_wait(fault: &Fault) -> Option<Duration> {
-    match fault {
-        Fault::Quota { wait, .. } | Fault::RateLimited { wait, .. } => wait.map(|wait| wait.min(LONGEST)),
-        _ => None,
-    }
-}
-
-fn wait(fault: &Fault, strikes: u32) -> Duration {
-    let double = |first: Duration, most: Duration| first.saturating_mul(1 << strikes.min(20)).min(most);
-    named_wait(fault).unwrap_or_else(|| match fault {
-        Fault::Rejected => Duration::ZERO,
-        Fault::Unauthorized => 30 * MINUTE,
-        Fault::Suspended => double(MINUTE, 30 * MINUTE),
-        Fault::ModelMissing => 10 * MINUTE,
-        Fault::Quota { .. } | Fault::RateLimited { .. } => double(SECOND, 30 * MINUTE),
-        Fault::Overloaded | Fault::Transport | Fault::Malformed => double(5 * SECOND, MINUTE),
-    })
 }

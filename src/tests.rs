@@ -13,6 +13,7 @@ mod limits;
 mod messages;
 mod models;
 mod ollama;
+mod pool;
 mod responses;
 mod route;
 mod schema;

@@ -1,0 +1,111 @@
+//! Calls under way: who holds a place, what was promised, and what has been reported already.
+//!
+//! Leases live in memory only. A restart frees every place; the reports of calls under way still count.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{Attempt, Outcome};
+use crate::fault::Millis;
+
+/// A report later than this is lost; the place is free again.
+pub const TERM: Duration = Duration::from_secs(600);
+/// Settled leases remembered, so that a report that is sent twice counts once.
+const SETTLED: usize = 1024;
+
+#[derive(Debug, Clone)]
+pub struct Lease {
+    began: Millis,
+    pub places: Vec<Place>,
+    /// The account whose cap this call counts against.
+    pub holder: Option<u32>,
+    seen: Vec<(u32, Millis, u8)>,
+}
+
+/// One candidate of the plan.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub slot: u32,
+    /// The conversation to move here when this account answers.
+    pub bind: Option<u64>,
+    /// The model for which this call is the account's probe.
+    pub probe: Option<String>,
+}
+
+impl Lease {
+    pub fn end(&self) -> Millis {
+        self.began.plus(TERM)
+    }
+
+    /// Note an attempt; whether it had been noted before.
+    pub fn saw(&mut self, slot: u32, attempt: &Attempt) -> bool {
+        let outcome = match attempt.outcome {
+            Outcome::Answered => 0,
+            Outcome::Failed(_) => 1,
+            Outcome::Cancelled => 2,
+        };
+        let mark = (slot, attempt.began, outcome);
+        let seen = self.seen.contains(&mark);
+        if !seen {
+            self.seen.push(mark);
+        }
+        seen
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Leases {
+    open: BTreeMap<u64, Lease>,
+    last: u64,
+    settled: VecDeque<u64>,
+}
+
+impl Leases {
+    /// A number never given before, also by the pool before a restart, and exact in JavaScript: milliseconds and ten
+    /// bits reach 2⁵³ in the year 2248.
+    pub fn number(&mut self, now: Millis) -> u64 {
+        self.last = (now.0 << 10).max(self.last.saturating_add(1));
+        self.last
+    }
+
+    pub fn open(&mut self, number: u64, places: Vec<Place>, now: Millis) {
+        let holder = places.first().map(|place| place.slot);
+        self.open.insert(number, Lease { began: now, places, holder, seen: Vec::new() });
+    }
+
+    /// Take a lease out to settle it; [`Leases::put`] it back if the call goes on.
+    pub fn take(&mut self, number: u64) -> Option<Lease> {
+        self.open.remove(&number)
+    }
+
+    pub fn put(&mut self, number: u64, lease: Lease) {
+        self.open.insert(number, lease);
+    }
+
+    pub fn get(&self, number: u64) -> Option<&Lease> {
+        self.open.get(&number)
+    }
+
+    pub fn is_settled(&self, number: u64) -> bool {
+        self.settled.contains(&number)
+    }
+
+    pub fn settle(&mut self, number: u64) {
+        if self.settled.len() >= SETTLED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back(number);
+    }
+
+    /// The oldest lease, if its report is overdue. Numbers grow with time, so the first is the oldest.
+    pub fn overdue(&mut self, now: Millis) -> Option<(u64, Lease)> {
+        let (number, lease) = self.open.first_key_value()?;
+        let number = *number;
+        if lease.end() > now { None } else { self.open.remove(&number).map(|lease| (number, lease)) }
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+}
