@@ -8,7 +8,7 @@ export const key = (headers) => headers['x-api-key'];
 export const streams = (body) => body.stream === true;
 
 export function check(body, headers) {
-  demand(headers['anthropic-version'] === '2023-06-01', 'anthropic-version: header is required');
+  demand(/^\d{4}-\d\d-\d\d$/.test(headers['anthropic-version']), 'anthropic-version: header is required');
   demand(typeof body.model === 'string', 'model: Field required');
   demand(Number.isInteger(body.max_tokens), 'max_tokens: Field required');
   demand(Array.isArray(body.messages) && body.messages.length > 0, 'messages: Field required');
