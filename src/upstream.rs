@@ -11,7 +11,7 @@ pub mod refusal;
 use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, Operation};
-use crate::fault::{Failure, Fault, Millis};
+use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::{Protocol, Request};
 use crate::json::Json;
 use crate::protocol::tools::{self, Restore};
@@ -110,7 +110,14 @@ pub struct Payload {
 /// composed from the canonical form.
 pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
     let wire = target.upstream.speaks(call.protocol(), target);
-    if wire.protocol() == call.protocol() {
+    let same = wire.protocol() == call.protocol();
+    // What does not count would answer, and be paid for it; and a count has no canonical form.
+    let operation = call.endpoint.operation;
+    if operation == Operation::CountTokens && !(same && target.upstream.supports(operation, wire.protocol())) {
+        let message = format!("{} does not count tokens for this protocol", target.provider);
+        return Err(Failure::new(Kind::NotFound, message).code("unsupported_operation"));
+    }
+    if same {
         let body = relay_body(call, target, wire.protocol());
         return Ok(Payload { wire, body, stream: call.stream, request: None, restore: Restore::default() });
     }

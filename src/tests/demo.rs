@@ -434,3 +434,22 @@ fn an_order_that_makes_no_sense_is_refused_by_name() {
     let got = ask(&asking(Protocol::Chat, "nothing", "x", false));
     assert_eq!((got.status, got.tried.last().unwrap().as_str()), (404, "model_missing"), "{}", got.text);
 }
+
+#[test]
+fn tokens_are_counted_by_who_can_and_never_by_answering() {
+    let count = |client, model: &str| {
+        let mut call = asking(client, model, "one two three", false);
+        call.endpoint.operation = crate::call::Operation::CountTokens;
+        ask(&call)
+    };
+    for (client, expected) in
+        [(Protocol::Messages, json!({"input_tokens": 3})), (Protocol::Gemini, json!({"totalTokens": 3}))]
+    {
+        if ready(client) {
+            let got = count(client, "echo");
+            assert_eq!((got.status, got.text), (200, expected.to_string()), "{client:?}");
+        }
+        let refused = count(client, "chat");
+        assert_eq!((refused.status, refused.tried.len()), (404, 1), "{client:?}: {}", refused.text);
+    }
+}

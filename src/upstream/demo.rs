@@ -116,15 +116,23 @@ impl Upstream for Demo {
         }
     }
 
+    fn supports(&self, operation: Operation, wire: Protocol) -> bool {
+        operation != Operation::CountTokens || matches!(wire, Protocol::Messages | Protocol::Gemini)
+    }
+
     fn splices(&self, call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {
         openai::include_usage(call, wire)
     }
 
-    /// `demo://{account}/{wire}/{model}`, and `?stream` for a stream.
+    /// `demo://{account}/{wire}/{model}`, and `?stream` for a stream, `?count` for a count.
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
         let protocol = payload.wire.protocol();
         let wire = WIRES.iter().find(|(_, known)| *known == protocol).map_or("chat", |(wire, _)| wire);
-        let stream = if payload.stream { "?stream" } else { "" };
+        let stream = match (call.endpoint.operation, payload.stream) {
+            (Operation::CountTokens, _) => "?count",
+            (_, true) => "?stream",
+            (_, false) => "",
+        };
         let url = format!("{SCHEME}{}/{wire}/{}{stream}", target.account, target.model);
         Ok(post(call, target, payload, url, Vec::new()))
     }
@@ -143,10 +151,7 @@ struct Visit<'a> {
 
 /// The answer to one request, decided by the request alone.
 pub fn serve(request: &HttpRequest) -> Script {
-    let (url, stream) = match request.url.strip_suffix("?stream") {
-        Some(url) => (url, true),
-        None => (request.url.as_str(), false),
-    };
+    let (url, how) = request.url.rsplit_once('?').unwrap_or((&request.url, ""));
     let mut parts = url.strip_prefix(SCHEME).unwrap_or(url).splitn(3, '/');
     let account = parts.next().unwrap_or_default();
     let wire = parts.next().and_then(|wire| WIRES.iter().find(|(name, _)| *name == wire));
@@ -156,7 +161,7 @@ pub fn serve(request: &HttpRequest) -> Script {
         Ok(options) => options,
         Err(failure) => return refuse(&failure),
     };
-    let call = match call(request, protocol, stream, &options) {
+    let call = match call(request, protocol, how == "stream", &options) {
         Ok(call) => call,
         Err(failure) => return refuse(&failure),
     };
@@ -173,6 +178,11 @@ pub fn serve(request: &HttpRequest) -> Script {
         }
         Some(Fail::Page) => script(502, "text/html", vec![b"<html><h1>502 Bad Gateway</h1></html>".to_vec()]),
         fail => match inbound(protocol).decode_request(&visit.call) {
+            Ok(asked) if how == "count" => {
+                let name = if protocol == Protocol::Gemini { "totalTokens" } else { "input_tokens" };
+                let count = serde_json::json!({ name: answer::prompt(&asked) });
+                script(200, "application/json", vec![count.to_string().into_bytes()])
+            }
             Ok(asked) => visit.answer(&asked, fail),
             Err(failure) => refuse(&failure),
         },

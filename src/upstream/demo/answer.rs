@@ -21,7 +21,7 @@ pub fn answer(asked: &Request, options: &Options, account: &str, wire: Protocol)
     let last = asked.turns.iter().rev().find(|turn| turn.role == Role::User);
     let calls = calls(asked, last, options, seal.as_ref());
     let mut parts = Vec::new();
-    let mut usage = Usage { input: words(&everything(asked)), ..Usage::default() };
+    let mut usage = Usage { input: prompt(asked), ..Usage::default() };
     usage.cache_read = options.cached.min(usage.input);
     usage.input -= usage.cache_read;
     if options.think || asked.reasoning.is_some_and(|said| !matches!(said.depth, None | Some(Depth::Off))) {
@@ -165,8 +165,8 @@ fn texts(parts: &[Part]) -> String {
     parts.iter().filter_map(text).collect::<Vec<_>>().join(" ")
 }
 
-/// All the text of a request, to be counted.
-fn everything(asked: &Request) -> String {
+/// Tokens of a request: its words, whatever they stand in.
+pub fn prompt(asked: &Request) -> u64 {
     let turns = asked.turns.iter().map(|turn| {
         let results = turn.parts.iter().map(|part| match &part.kind {
             PartKind::ToolResult { output, .. } => texts(output),
@@ -177,7 +177,7 @@ fn everything(asked: &Request) -> String {
     });
     let tools =
         asked.tools.iter().map(|tool| format!("{} {}", tool.name, tool.description.as_deref().unwrap_or_default()));
-    [texts(&asked.system)].into_iter().chain(tools).chain(turns).collect::<Vec<_>>().join(" ")
+    [texts(&asked.system)].into_iter().chain(tools).chain(turns).map(|text| words(&text)).sum()
 }
 
 fn words(text: &str) -> u64 {
