@@ -197,6 +197,16 @@ pub enum ToolKind {
     Opaque { owner: Protocol, value: Value },
 }
 
+impl ToolKind {
+    /// The one built-in tool that nearly every provider has, whoever's words it is in: `web_search_20250305`,
+    /// `web_search_preview`, `googleSearch`.
+    pub fn is_web_search(&self) -> bool {
+        let Self::Opaque { value, .. } = self else { return false };
+        let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+        kind.starts_with("web_search") || value.get("googleSearch").or(value.get("google_search")).is_some()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolChoice {
     Auto,

@@ -81,11 +81,14 @@ fn sampling(dialect: Dialect, request: &Request, body: &mut Object<'_>) -> Resul
 }
 
 fn tools(request: &Request, body: &mut Object<'_>) -> Result<(), Failure> {
-    if request.tools.is_empty() {
+    // Agents offer a web search beside their own tools by habit; without one here, they are left with theirs.
+    let foreign =
+        |tool: &Tool| tool.kind.is_web_search() && !matches!(tool.kind, ToolKind::Opaque { owner: Protocol::Chat, .. });
+    if request.tools.iter().all(foreign) {
         return Ok(());
     }
     let mut list = Array::begin(body.key("tools"));
-    for (index, tool) in request.tools.iter().enumerate() {
+    for (index, tool) in request.tools.iter().enumerate().filter(|(_, tool)| !foreign(tool)) {
         encode_tool(index, tool, list.item())?;
     }
     list.end();

@@ -140,7 +140,7 @@ fn write_tool(at: usize, tool: &Tool, out: &mut Vec<u8>) -> Result<(), Failure> 
         ToolKind::Opaque { owner: Protocol::Responses, value } => {
             out.extend_from_slice(Json::of(value).get().as_bytes());
         }
-        ToolKind::Opaque { value, .. } if searches_the_web(value) => {
+        kind if kind.is_web_search() => {
             out.extend_from_slice(b"{\"type\":\"web_search\"}");
         }
         ToolKind::Opaque { .. } => {
@@ -149,12 +149,6 @@ fn write_tool(at: usize, tool: &Tool, out: &mut Vec<u8>) -> Result<(), Failure> 
         }
     }
     Ok(())
-}
-
-/// The one built-in tool that every provider has: `web_search_20250305`, `googleSearch`, `google_search`.
-fn searches_the_web(tool: &Value) -> bool {
-    let kind = tool.get("type").and_then(Value::as_str).unwrap_or_default();
-    kind.starts_with("web_search") || tool.get("googleSearch").or(tool.get("google_search")).is_some()
 }
 
 /// Chat nests a grammar one level deeper than Responses.
