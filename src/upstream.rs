@@ -15,7 +15,7 @@ use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::{Protocol, Request};
 use crate::json::Json;
 use crate::protocol::tools::{self, Restore};
-use crate::protocol::{Outbound, gemini, inbound, seal, turns};
+use crate::protocol::{Outbound, gemini, inbound, responses, seal, turns};
 
 /// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, Default)]
@@ -138,8 +138,12 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
         edits.push(("model", Some(Json::of(&target.model).get().to_owned())));
     }
     let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).collect();
-    let body = seal::strip(&call.body.splice(&edits));
-    if wire == Protocol::Gemini { gemini::foreign_out(&body) } else { body }
+    let body = call.body.splice(&edits);
+    match wire {
+        Protocol::Responses => seal::strip(&responses::foreign_out(&body)),
+        Protocol::Gemini => gemini::foreign_out(&seal::strip(&body)),
+        Protocol::Chat | Protocol::Messages | Protocol::Ollama => seal::strip(&body),
+    }
 }
 
 /// Ours, and nobody else's.

@@ -29,6 +29,8 @@ mod media;
 mod seals;
 mod wire;
 
+use bytes::Bytes;
+
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;
 use crate::fault::Failure;
@@ -36,6 +38,11 @@ use crate::ir::event::{Completion, Sink};
 use crate::ir::{Protocol, Request};
 
 pub struct Responses;
+
+/// A relayed body as OpenAI takes it: without the reasoning that other providers sealed.
+pub fn foreign_out(body: &Bytes) -> Bytes {
+    seals::foreign_out(body)
+}
 
 impl Inbound for Responses {
     fn decode_request(&self, call: &Call) -> Result<Request, Failure> {

@@ -104,6 +104,11 @@ pub fn untag(text: &str, native: Issuer) -> Option<Seal> {
     }
 }
 
+/// Whether anything in `body` could be what [`tag`] or [`carry`] write: a cheap look before a dear one.
+pub fn may_be_tagged(body: &[u8]) -> bool {
+    memchr::memmem::find(body, TAG.as_bytes()).is_some()
+}
+
 /// Whether `text` is what [`tag`] writes for the seal of another issuer.
 pub fn is_tagged(text: &str) -> bool {
     text.strip_prefix(TAG).is_some_and(|rest| !matches!(parse(rest), Found::Foreign))

@@ -96,7 +96,7 @@ impl Encoder {
         let Some(open) = self.open.as_mut().filter(|open| open.id.is_none()) else { return };
         let prefix = match &mut open.kind {
             Kind::Text => "msg_",
-            Kind::Thinking { .. } => "rs_",
+            Kind::Thinking { .. } => seals::OWN,
             Kind::Call { freeform, call_id, seal, .. } => {
                 if let Some(seal) = seal.take() {
                     *call_id = seal::carry(call_id, Some(&seal));
