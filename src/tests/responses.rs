@@ -1,6 +1,7 @@
 //! The Responses codec: requests both ways, streams both ways, and the defects others have in it.
 
 mod answers;
+mod crossing;
 mod provider;
 mod requests;
 mod streams;
@@ -15,6 +16,7 @@ use crate::ir::{Protocol, Request};
 use crate::json::Body;
 use crate::protocol::responses::Responses;
 use crate::protocol::{Echo, Inbound, Outbound, StreamError};
+use crate::tests::schema;
 
 pub(super) fn call(body: &Value) -> Call {
     let body = Body::parse(Bytes::from(body.to_string())).unwrap();
@@ -89,11 +91,12 @@ fn frames(stream: &str) -> Vec<(String, Value)> {
     frames
 }
 
-/// Hand what we wrote to the schema check, which runs outside: `SLUICE_DUMP` names its folder.
-fn dump(name: &str, values: &[&Value]) {
-    if let Ok(folder) = std::env::var("SLUICE_DUMP") {
-        let path = std::path::Path::new(&folder).join(format!("responses-{name}.json"));
-        std::fs::write(path, serde_json::to_vec_pretty(values).unwrap()).unwrap();
+/// What we wrote is what OpenAI publishes.
+fn obey(name: &str, values: &[&Value]) {
+    let Some(spec) = schema::spec("openai-slim.json") else { return };
+    for value in values {
+        let found = schema::violations(&spec, name, value);
+        assert!(found.is_empty(), "{found:?}: {value}");
     }
 }
 

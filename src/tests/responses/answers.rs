@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{call, dump, requests};
+use super::{call, obey, requests};
 use crate::fault::{Failure, Kind};
 use crate::ir::event::{Completion, FinishReason, Usage};
 use crate::ir::{Issuer, Part, PartKind, Seal, ToolCall, ToolInput};
@@ -52,7 +52,7 @@ fn the_response_has_every_member_that_validators_ask_for() {
             "text": {"format": {"type": "text"}}, "tools": [],
         })
     );
-    dump("plain", &[&response]);
+    obey("Response", &[&response]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_response_repeats_the_request() {
             {"type": "function", "name": "g", "parameters": {}, "strict": true},
             {"type": "web_search"}, {"type": "custom", "name": "p"}])
     );
-    dump("repeated", &[&response]);
+    obey("Response", &[&response]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn every_captured_request_can_be_repeated() {
         let sent = body["tools"].as_array().map_or(0, Vec::len);
         assert_eq!(response["tools"].as_array().unwrap().len(), sent, "{name}");
     }
-    dump("captures", &responses.iter().collect::<Vec<_>>());
+    obey("Response", &responses.iter().collect::<Vec<_>>());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{call, client_stream, collect, dump, events, frames};
+use super::{call, client_stream, collect, events, frames, obey};
 use crate::fault::{Failure, Kind};
 use crate::ir::event::{Block, Delta, Event, Finish, Usage};
 use crate::ir::{Issuer, Protocol, Seal};
@@ -96,12 +96,12 @@ fn every_item_has_all_its_events() {
     assert!(!stream.contains("[DONE]"));
     let frames = frames(&stream);
     let data: Vec<&Value> = frames.iter().map(|(_, data)| data).collect();
-    dump("stream", &data);
+    obey("ResponseStreamEvent", &data);
     let last = &data[data.len() - 1]["response"];
     assert_eq!(
         last["output"],
         json!([
-            {"type": "reasoning", "id": "rs_7_0", "status": "completed",
+            {"type": "reasoning", "id": "rs_sluice_7_0", "status": "completed",
                 "summary": [{"type": "summary_text", "text": "hmm"}]},
             {"type": "message", "id": "msg_7_1", "status": "completed", "role": "assistant",
                 "content": [{"type": "output_text", "text": "a\n\"b\"", "annotations": [], "logprobs": []}]},
@@ -207,7 +207,7 @@ fn a_failure_is_one_event_that_every_reader_sees() {
         let stream = String::from_utf8(out).unwrap();
         law(&stream);
         let (name, data) = frames(&stream).pop().unwrap();
-        dump(&format!("failed-{}", events.len()), &[&data]);
+        obey("ResponseFailedEvent", &[&data]);
         assert_eq!(name, "response.failed");
         assert_eq!(data["response"]["error"], json!({"code": "server_error", "message": "cut off"}));
         // OpenAI's SDKs raise on this member, whatever the event is called.
@@ -219,7 +219,7 @@ fn a_failure_is_one_event_that_every_reader_sees() {
     let frames = frames(&String::from_utf8(out).unwrap());
     assert_eq!(frames.len(), 1);
     assert_eq!(frames[0].1["response"]["error"]["code"], "rate_limit_exceeded");
-    dump("failed-relay", &[&frames[0].1]);
+    obey("ResponseFailedEvent", &[&frames[0].1]);
 }
 
 #[test]
