@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `X_API_KEY` | keys of provider X, separated by commas; each is an account `x-1`, `x-2`, … by its place |
 //! | `X_BASE_URL` | its address, if not the usual one; without a row of its own, X becomes an OpenAI-compatible provider |
-//! | `X_MODELS` | names (with `*`, and `!` to exclude) it offers, instead of the usual ones |
+//! | `X_MODELS` | the only names it offers, `*` for any text; with a `!`, names it does not |
 //! | `X_PROTOCOL` | of an X without a row: `chat` (default), `messages` or `gemini` |
 //! | `X_PRIORITY` | lower goes first; 0 |
 //! | `X_WEIGHT` | share among equals; 1; with 0 the account is off |
@@ -189,17 +189,25 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
         }),
     };
     let (priority, weight) = (number("PRIORITY", 0), number("WEIGHT", 1));
-    let declared = first("MODELS").map(|(_, list)| split(&list));
-    let models =
-        declared.clone().unwrap_or_else(|| provider.models.iter().map(|&pattern| pattern.to_owned()).collect());
+    let listed = first("MODELS").map_or_else(Vec::new, |(_, list)| split(&list));
+    let (deny, allow): (Vec<String>, Vec<String>) = listed.iter().cloned().partition(|item| item.starts_with('!'));
+    let declared = !allow.is_empty();
+    // Exclusions alone are exclusions from the usual.
+    let usual = provider.models.iter().filter(|_| !declared).map(|&pattern| pattern.to_owned());
+    let models: Vec<String> = usual.chain(listed).collect();
+    let deny: Vec<String> = deny.iter().map(|item| item.trim_start_matches('!').to_owned()).collect();
     for (place, key) in (1..).zip(keys).filter(|(_, key)| provider.keyless || !key.is_empty()) {
         found.setups.push(Setup {
-            account: account(&provider.name, place, priority, weight),
+            account: Account {
+                allow: allow.clone(),
+                deny: deny.clone(),
+                ..account(&provider.name, place, priority, weight)
+            },
             upstream: provider.upstream,
             base_url: base_url.clone(),
             credential: Credential { access: Secret::new(key), ..Credential::default() },
             models: models.clone(),
-            declared: declared.is_some(),
+            declared,
             aliases: provider.stems.iter().map(|stem| normal(stem)).collect(),
         });
     }

@@ -185,7 +185,7 @@ async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Commi
     let (mut body, mut head) = (response.body, Vec::new());
     let mut outcome = Outcome::Answered;
     let mut ended = false;
-    while !ended && !(pump.started() && call.stream) {
+    while !(ended || pump.started() && call.stream) {
         let step = match body.next().await {
             Some(Ok(_)) if head.len() > HELD_LIMIT => Err(TooLarge.into()),
             Some(Ok(chunk)) => pump.chunk(&chunk, &mut head),

@@ -113,3 +113,19 @@ fn a_provider_of_ones_own_may_speak_another_protocol() {
         assert_eq!(found.problems.is_empty(), protocol != "telnet");
     }
 }
+
+#[test]
+fn a_list_of_models_restricts_and_exclusions_alone_only_exclude() {
+    let of = |list| {
+        let found = accounts(&[("OPENAI_API_KEY", "a"), ("OPENAI_MODELS", list)]);
+        let setup = found.setups[0].clone();
+        let offers = |name| crate::upstream::pattern::any(&setup.models, name);
+        (setup.account.allow.join(","), setup.account.deny.join(","), offers("gpt-4o"), offers("gpt-5"), setup.declared)
+    };
+    let told =
+        |allow: &str, deny: &str, four, five, declared| (allow.to_owned(), deny.to_owned(), four, five, declared);
+    assert_eq!(of("gpt-4o"), told("gpt-4o", "", true, false, true));
+    assert_eq!(of("gpt-*,!gpt-5*"), told("gpt-*", "gpt-5*", true, false, true));
+    assert_eq!(of("!gpt-5*"), told("", "gpt-5*", true, false, false));
+    assert_eq!(of(" "), told("", "", true, true, false));
+}
