@@ -11,6 +11,9 @@
 //! What other clients may say and Gemini never hears: cache marks, `user`, `parallel_tools`, `strict` of a tool, names
 //! of media, the name of an output schema, a penalty of zero, a web search tool of another provider beside functions
 //! (Gemini takes either), reasoning sealed by another provider.
+//!
+//! What Google answers and other clients never see: `groundingMetadata`, `citationMetadata`, `safetyRatings`,
+//! `logprobsResult`, token counts by modality, candidates beyond the first.
 
 mod chunk;
 mod decode;

@@ -150,6 +150,14 @@ fn images_of_a_result_go_into_it_or_beside_it_as_the_model_takes_them() {
     let older = contents(&request("gemini-2.5-flash", turns.clone()));
     assert_eq!(older[1]["parts"][1], picture);
     assert!(older[1]["parts"][0]["functionResponse"].get("parts").is_none());
+    let two = vec![
+        (Role::Assistant, vec![function_call("c", "f", None), function_call("d", "f", None)]),
+        (Role::User, vec![result("c", vec![image()], false), result("d", vec![image()], false)]),
+    ];
+    let kinds = |part: &Value| part.as_object().unwrap().keys().next().unwrap().clone();
+    let order: Vec<String> =
+        contents(&request("gemini-2.5-flash", two))[1]["parts"].as_array().unwrap().iter().map(kinds).collect();
+    assert_eq!(order, ["functionResponse", "functionResponse", "inlineData", "inlineData"]);
     let newer = contents(&request("gemini-3-pro-preview", turns));
     assert_eq!(newer[1]["parts"][0]["functionResponse"]["parts"], json!([picture]));
     assert_eq!(newer[1]["parts"].as_array().unwrap().len(), 1);
@@ -291,6 +299,35 @@ fn nothing_is_injected() {
     assert_eq!(wire, json!({"contents": [{"role": "user", "parts": [{"text": "x"}]}]}));
 }
 
+/// The hints of the module's documentation: what other clients say and Gemini never hears.
+#[test]
+fn hints_of_other_protocols_are_dropped() {
+    let schema = || Json::of(&json!({"type": "object"}));
+    let output = |name: Option<&str>, strict| OutputFormat::JsonSchema {
+        name: name.map(str::to_owned),
+        description: None,
+        schema: schema(),
+        strict,
+    };
+    let mut plain = asked("gemini-2.5-flash");
+    plain.turns[0].parts.push(media("image/png", Source::Base64("iVBO".to_owned())).into());
+    plain.tools = vec![function("a", json!({"type": "object"}))];
+    plain.output = Some(output(None, None));
+    let mut hinted = plain.clone();
+    hinted.turns[0].parts[0].cache = Some(crate::ir::Cache::Long);
+    hinted.tools[0].cache = Some(crate::ir::Cache::Short);
+    hinted.tools[0].kind = ToolKind::Function { schema: schema(), strict: None };
+    hinted.parallel_tools = Some(false);
+    hinted.user = Some("u".to_owned());
+    hinted.output = Some(output(Some("n"), Some(true)));
+    if let PartKind::Media(media) = &mut hinted.turns[0].parts[1].kind {
+        media.name = None;
+    }
+    hinted.extras =
+        crate::ir::Extras::new(Protocol::Chat, serde_json::Map::from_iter([("logit_bias".to_owned(), json!({}))]));
+    assert_eq!(encoded(&hinted), encoded(&plain));
+}
+
 #[test]
 fn thinking_is_a_budget_or_a_level_and_never_both() {
     let thinking = |model: &str, depth, visible| {
@@ -312,6 +349,9 @@ fn thinking_is_a_budget_or_a_level_and_never_both() {
     assert_eq!(thinking(three, effort(Effort::Low), None), json!({"thinkingLevel": "LOW", "includeThoughts": true}));
     for depth in [Depth::Off, Depth::Budget(1), Depth::Budget(50_000), Depth::Effort(Effort::Max), Depth::Adaptive] {
         let said = thinking(three, Some(depth), None);
+        assert!(said.get("thinkingBudget").is_none(), "{said}");
+        // A model too new for the catalogue is asked in the words of its generation.
+        let said = thinking("gemini-9-ultra", Some(depth), None);
         assert!(said.get("thinkingBudget").is_none(), "{said}");
     }
 }

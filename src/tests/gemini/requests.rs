@@ -256,6 +256,18 @@ fn ids_are_unique_in_a_conversation_even_where_the_client_repeats_them() {
     let unique: std::collections::HashSet<_> = calls.iter().collect();
     assert_eq!(unique.len(), 4, "{calls:?}");
     assert_eq!(results, calls);
+    assert_eq!((calls[0].as_str(), calls[2].as_str()), ("same", "call_0_f"), "the client's own stay");
+}
+
+#[test]
+fn a_result_with_an_id_answers_that_call_in_whatever_order() {
+    let call = |id: &str| json!({"functionCall": {"id": id, "name": "f", "args": {}}});
+    let result = |id: &str| json!({"functionResponse": {"id": id, "name": "f", "response": {}}});
+    let (_, results) = ids(json!([
+        {"role": "model", "parts": [call("a"), call("b")]},
+        {"role": "user", "parts": [result("b"), result("a")]},
+    ]));
+    assert_eq!(results, ["b", "a"]);
 }
 
 #[test]
@@ -423,7 +435,9 @@ fn every_refusal_names_its_place() {
 #[test]
 fn hints_are_no_reason_to_refuse() {
     let request = decoded(&json!({
-        "contents": [{"role": "user", "parts": [{"text": "x", "partMetadata": {"a": 1}}]}],
+        "contents": [{"role": "user", "parts": [{"text": "x", "partMetadata": {"a": 1}}, {"functionResponse":
+            {"name": "f", "response": {}, "willContinue": false, "scheduling": "SILENT"}}]}],
+        "tools": [{"functionDeclarations": [{"name": "f", "behavior": "BLOCKING", "response": {"type": "STRING"}}]}],
         "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
         "labels": {"team": "a"}, "store": false,
         "toolConfig": {"retrievalConfig": {"languageCode": "en"}},
