@@ -383,7 +383,11 @@ fn settle_required(out: &mut Map<String, Value>, said: &mut Said) {
 }
 
 /// `allOf`, or the target of a reference: what the parent says itself wins.
-fn merge(out: &mut Map<String, Value>, one: Map<String, Value>, said: &mut Said) {
+fn merge(out: &mut Map<String, Value>, mut one: Map<String, Value>, said: &mut Said) {
+    // Values of a type that the parent excludes.
+    if one.get("type").is_some_and(|kind| !said.types.is_empty() && !overlaps(kind, &said.types)) {
+        one.shift_remove("enum");
+    }
     for (word, value) in one {
         match (word.as_str(), out.get_mut(&word), value) {
             ("properties", Some(Value::Object(mine)), Value::Object(theirs)) => {
@@ -410,4 +414,9 @@ fn merge(out: &mut Map<String, Value>, one: Map<String, Value>, said: &mut Said)
             (_, Some(_), _) => {}
         }
     }
+}
+
+fn overlaps(kind: &Value, types: &[String]) -> bool {
+    let is_one = |kind: &Value| types.iter().any(|one| kind == one);
+    kind.as_array().map_or_else(|| is_one(kind), |kinds| kinds.iter().any(is_one))
 }

@@ -146,6 +146,7 @@ fn what_google_refuses_is_said_otherwise() {
     ];
     for (name, before, after) in table {
         assert_eq!(property(before), after, "{name}");
+        assert_eq!(property(after.clone()), after, "{name}: cleaning twice changes nothing more");
     }
 }
 
@@ -281,7 +282,6 @@ proptest! {
     fn whatever_goes_in_only_known_words_come_out(schema in schema()) {
         let out = cleaned(&schema);
         prop_assert!(is_clean(&out), "{} -> {}", schema, out);
-        prop_assert_eq!(cleaned(&out), out, "cleaning twice changes nothing more");
     }
 }
 
@@ -297,6 +297,7 @@ fn schemas_of_real_clients_are_clean() {
                 for schema in schemas.filter(|schema| schema.is_object()) {
                     let out = cleaned(schema);
                     assert!(is_clean(&out), "{schema} -> {out}");
+                    assert_eq!(cleaned(&out), out);
                 }
             }
         }
