@@ -84,12 +84,7 @@ impl Decoder {
                 },
             }
         }
-        if let Some(usage) = usage.map(|usage| usage.buckets()).filter(|usage| *usage != self.usage) {
-            self.usage = usage;
-            if self.started {
-                sink.event(Event::Usage(usage));
-            }
-        }
+        usage.iter().for_each(|usage| self.usage = usage.buckets());
         Ok(())
     }
 
@@ -146,6 +141,9 @@ impl Decoder {
         self.calls.flush(&self.answer, &mut self.blocks, sink)?;
         self.blocks.close(sink);
         self.done = true;
+        if self.usage != Usage::default() {
+            sink.event(Event::Usage(self.usage));
+        }
         let finish = match self.finish.take() {
             // What a forced call, and a few providers for every call, end with.
             None | Some(FinishReason::Stop) if self.calls.any() => FinishReason::ToolCalls,

@@ -31,7 +31,7 @@ fn calls(calls: &[Value]) -> Value {
 
 #[test]
 fn a_plain_answer_becomes_one_block() {
-    let expected = ["start c1 gpt", "[text", "hi", "hi", "usage 6 4 0 3 2", "]", "finish Stop"];
+    let expected = ["start c1 gpt", "[text", "hi", "hi", "]", "usage 6 4 0 3 2", "finish Stop"];
     assert_eq!(events(&[ROLE, HI, HI, STOP, USAGE, DONE]).unwrap(), expected);
 }
 
@@ -280,7 +280,7 @@ fn usage_is_found_wherever_it_stands() {
         let found = events(&[HI, STOP, &frame, DONE]).unwrap();
         assert!(found.iter().any(|line| line.starts_with(expected)), "{frame}: {found:?}");
     }
-    // In every chunk: told when it changes.
+    // In every chunk: told once, between the last block and the finish.
     let found = events(&[&every, &every, STOP, DONE]).unwrap();
     assert_eq!(found.iter().filter(|line| line.starts_with("usage")).count(), 1);
 }
