@@ -180,7 +180,7 @@ fn functions(raw: &[u8]) -> Result<Vec<Tool>, JsonError> {
 }
 
 fn function_tool(function: WireFunction<'_>) -> Result<Tool, JsonError> {
-    let schema = match function.parameters.map(Json::from) {
+    let schema = match function.parameters.filter(|schema| schema.get() != "{}").map(Json::from) {
         Some(schema) if schema.is_object() => schema,
         Some(_) => return Err(JsonError::new("parameters", "must be a JSON Schema object")),
         // A function without parameters; other wires demand a schema.

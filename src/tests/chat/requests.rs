@@ -242,6 +242,7 @@ fn tools_keep_their_kind_and_a_function_without_parameters_has_a_schema() {
     let request = with(json!({
         "tools": [
             {"type": "function", "function": {"name": "f"}},
+            {"type": "function", "function": {"name": "e", "parameters": {}}},
             {"type": "function", "function": {"name": "g", "description": "d", "strict": true,
                 "parameters": {"type": "object", "properties": {"n": {"const": 1.50}}}}},
             {"type": "custom", "custom": {"name": "c", "format":
@@ -257,6 +258,7 @@ fn tools_keep_their_kind_and_a_function_without_parameters_has_a_schema() {
         kinds,
         [
             ("f", function(r#"{"type":"object","properties":{}}"#, None)),
+            ("e", function(r#"{"type":"object","properties":{}}"#, None)),
             ("g", function(r#"{"type":"object","properties":{"n":{"const":1.5}}}"#, Some(true))),
             (
                 "c",
