@@ -7,7 +7,8 @@
 //! | `response_format` | [`OutputFormat`] |
 //! | what [`reasoning`] lists | `Reasoning` |
 //! | `user`, else `safety_identifier` | `user` |
-//! | `logprobs`, `top_logprobs`, `logit_bias`, `web_search_options`, audio in `modalities` | a refusal: no other wire has them |
+//! | `web_search_options` | a web search among the tools |
+//! | `logprobs`, `top_logprobs`, `logit_bias`, audio in `modalities` | a refusal: no other wire has them |
 //! | everything else: `prediction`, `verbosity`, `store`, `metadata`, `service_tier`, `prompt_cache_key` … | hints, in [`Extras`] |
 //!
 //! [`Sampling`]: crate::ir::Sampling
@@ -35,6 +36,7 @@ pub fn decode_request(call: &Call) -> Result<Request, Failure> {
             "model" | "stream" | "stream_options" => {}
             "tools" => request.tools.extend(tools(raw)?),
             "functions" => request.tools.extend(functions(raw)?),
+            SEARCH => request.tools.push(web_search(member(key, raw)?)),
             "tool_choice" | "function_call" => choice = Some(tool_choice(key, raw)?),
             "parallel_tool_calls" => request.parallel_tools = Some(member(key, raw)?),
             "max_tokens" => max_tokens = Some(member(key, raw)?),
@@ -71,11 +73,21 @@ pub fn decode_request(call: &Call) -> Result<Request, Failure> {
     request.extras = Extras::new(Protocol::Chat, extras);
     if let Some(Choice { choice, only }) = choice {
         request.tool_choice = Some(choice);
-        request.tools.retain(|tool| only.as_ref().is_none_or(|only| only.contains(&tool.name)));
+        let only = only.as_ref();
+        request.tools.retain(|tool| tool.name == SEARCH || only.is_none_or(|only| only.contains(&tool.name)));
     }
     let messages = messages.ok_or_else(|| Failure::invalid("messages", "is required"))?;
     decode_messages::decode_messages(messages, &mut request)?;
     Ok(request)
+}
+
+/// The search that OpenAI's search models do unasked, as the tool it is elsewhere.
+pub const SEARCH: &str = "web_search_options";
+
+fn web_search(mut options: Map<String, Value>) -> Tool {
+    options.insert("type".to_owned(), Value::String(SEARCH.to_owned()));
+    let kind = ToolKind::Opaque { owner: Protocol::Chat, value: Value::Object(options) };
+    Tool { name: SEARCH.to_owned(), description: None, kind, cache: None, extras: Extras::default() }
 }
 
 fn member<'a, T: Deserialize<'a>>(key: &str, raw: &'a [u8]) -> Result<T, JsonError> {
@@ -85,7 +97,7 @@ fn member<'a, T: Deserialize<'a>>(key: &str, raw: &'a [u8]) -> Result<T, JsonErr
 /// Why a member cannot be left out silently: what the client wants to read would be missing, or an instruction lost.
 fn untranslatable(key: &str, value: &Value) -> Option<&'static str> {
     match (key, value) {
-        ("logprobs", Value::Bool(true)) | ("web_search_options", Value::Object(_)) => {}
+        ("logprobs", Value::Bool(true)) => {}
         ("top_logprobs", Value::Number(count)) if count.as_u64() != Some(0) => {}
         ("logit_bias", Value::Object(bias)) if !bias.is_empty() => {}
         ("modalities", Value::Array(list)) if list.iter().any(|item| item == "audio") => {}

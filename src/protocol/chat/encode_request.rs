@@ -4,6 +4,7 @@
 //! |---|---|
 //! | cache marks | dropped: providers of this protocol cache by themselves |
 //! | seals, thinking history | dropped; `thinking` dialects get the text of a tool loop back, which they demand |
+//! | a web search in another protocol's words | dropped |
 //! | `top_k` | kept where the dialect is known to take it |
 //! | whether reasoning is shown | dropped where the dialect has no word for it |
 
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::decode_request::SEARCH;
 use super::{Dialect, ReasoningStyle, reasoning};
 use crate::catalogue::{self, Thinking};
 use crate::fault::Failure;
@@ -81,9 +83,18 @@ fn sampling(dialect: Dialect, request: &Request, body: &mut Object<'_>) -> Resul
 }
 
 fn tools(request: &Request, body: &mut Object<'_>) -> Result<(), Failure> {
+    if let Some(ToolKind::Opaque { value: Value::Object(options), .. }) =
+        request.tools.iter().find(|tool| tool.name == SEARCH).map(|tool| &tool.kind)
+    {
+        let mut options = options.clone();
+        options.shift_remove("type");
+        body.value(SEARCH, &options);
+    }
     // Agents offer a web search beside their own tools by habit; without one here, they are left with theirs.
-    let foreign =
-        |tool: &Tool| tool.kind.is_web_search() && !matches!(tool.kind, ToolKind::Opaque { owner: Protocol::Chat, .. });
+    let foreign = |tool: &Tool| match tool.kind {
+        ToolKind::Opaque { owner: Protocol::Chat, .. } => tool.name == SEARCH,
+        _ => tool.kind.is_web_search(),
+    };
     if request.tools.iter().all(foreign) {
         return Ok(());
     }

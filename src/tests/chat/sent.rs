@@ -302,6 +302,9 @@ fn sampling_is_spelled_as_the_dialect_has_it() {
 fn hints_are_dropped_without_a_word() {
     let mut request = with(json!({"top_k": 3, "reasoning": {"exclude": true}})).unwrap();
     request.turns[0].parts[0].cache = Some(Cache::Long);
+    let search = |value| tool("web_search", ToolKind::Opaque { owner: Protocol::Messages, value });
+    request.tools = vec![search(json!({"type": "web_search_20250305", "name": "web_search"}))];
+    request.tool_choice = Some(ToolChoice::Auto);
     request.extras = Extras::new(Protocol::Messages, json!({"context_management": {}}).as_object().unwrap().clone());
     let sent = encode(&PLAIN, &request);
     assert_eq!(sent, json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}));
