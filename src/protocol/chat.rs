@@ -11,6 +11,7 @@ mod decode;
 mod decode_messages;
 mod decode_request;
 mod encode;
+mod encode_messages;
 mod encode_request;
 mod inspect;
 mod reasoning;
