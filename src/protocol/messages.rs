@@ -1,10 +1,42 @@
 //! Anthropic Messages. <https://docs.anthropic.com/en/api/messages>
+//!
+//! Hints that go no further than this protocol, in the client's request:
+//!
+//! | hint | elsewhere |
+//! |---|---|
+//! | `cache_control` at the top, `context_management`, `compaction`, `diagnostics` | kept for Anthropic, no effect |
+//! | `service_tier`, `speed`, `inference_geo`, `billing_policy`, `fallback…`, `betas`, `…_id` | kept for Anthropic, no effect |
+//! | `output_config.task_budget`; of tools `defer_loading`, `input_examples`, `eager_input_streaming`, `allowed_callers` | kept for Anthropic, no effect |
+//! | `citations`, `context` of documents, `caller`, `toolset_name`, `transformations` | kept for Anthropic, no effect |
+//! | `clear_at` and `output_config` of a system message | dropped |
+//!
+//! What is refused, because it means something that only Anthropic can do: `mcp_servers`, `container`, `thread` (with the
+//! code that makes the SDKs send their whole history); by the encoder of another protocol: server tools and their blocks.
+//!
+//! Hints that Anthropic does not take from other protocols' requests:
+//!
+//! | hint | here |
+//! |---|---|
+//! | `seed`, penalties | dropped |
+//! | `temperature`, `top_p`, `top_k` | dropped where the model or its thinking refuses them; of the first two, one is sent |
+//! | JSON mode without a schema | dropped: who asks for it must also ask for JSON in the prompt, so the request stands |
+//! | name, description and strictness of an answer's schema | dropped; the schema itself is sent, its objects closed |
+//! | reasoning whose seal is another issuer's | dropped: Anthropic would refuse it |
+//! | cache marks beyond four | the last four are sent |
 
+mod cache;
 mod decode;
+mod decode_content;
+mod decode_request;
 mod encode;
+mod encode_content;
+mod encode_request;
 mod failure;
 mod frame;
 mod inspect;
+mod schema;
+mod thinking;
+mod turns;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
 use crate::call::Call;
@@ -15,8 +47,8 @@ use crate::ir::{Protocol, Request};
 pub struct Messages;
 
 impl Inbound for Messages {
-    fn decode_request(&self, _: &Call) -> Result<Request, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn decode_request(&self, call: &Call) -> Result<Request, Failure> {
+        decode_request::decode_request(call)
     }
     fn encode_response(&self, done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
         encode::encode_response(done, echo, out);
@@ -49,8 +81,8 @@ impl Outbound for Messages {
             freeform: false,
         }
     }
-    fn encode_request(&self, _: &Request) -> Result<Vec<u8>, Failure> {
-        Err(Failure::unsupported("model", "this protocol is not translated yet"))
+    fn encode_request(&self, request: &Request) -> Result<Vec<u8>, Failure> {
+        encode_request::encode_request(request)
     }
     fn decoder(&self) -> Box<dyn Decode> {
         Box::<decode::Decoder>::default()
