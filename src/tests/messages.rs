@@ -2,6 +2,7 @@
 
 mod decoding;
 mod encoding;
+mod requests_in;
 mod round_trip;
 
 use bytes::Bytes;
@@ -9,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::call::{Call, Endpoint, Operation};
 use crate::framing::{Framer, Framing};
-use crate::ir::Protocol;
 use crate::ir::event::{Block, Delta, Event, Sink};
+use crate::ir::{Protocol, Request};
 use crate::json::Body;
 use crate::protocol::messages::Messages;
-use crate::protocol::{Outbound, StreamError};
+use crate::protocol::{Inbound, Outbound, StreamError};
 
 fn call(body: &Value) -> Call {
     let operation = Operation::Generate;
@@ -28,6 +29,10 @@ fn call(body: &Value) -> Call {
         affinity: None,
         created: 0,
     }
+}
+
+fn decode(body: &Value) -> Request {
+    Messages.decode_request(&call(body)).unwrap()
 }
 
 /// Events as lines that can be compared.
