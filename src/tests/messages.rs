@@ -1,8 +1,10 @@
 //! The Messages codec: both halves, streams and whole bodies, and the requests of real clients.
 
+mod captures;
 mod decoding;
 mod encoding;
 mod requests_in;
+mod requests_out;
 mod round_trip;
 
 use bytes::Bytes;
@@ -33,6 +35,10 @@ fn call(body: &Value) -> Call {
 
 fn decode(body: &Value) -> Request {
     Messages.decode_request(&call(body)).unwrap()
+}
+
+fn encode(request: &Request) -> Value {
+    serde_json::from_slice(&Messages.encode_request(request).unwrap()).unwrap()
 }
 
 /// Events as lines that can be compared.
