@@ -128,7 +128,8 @@ fn coded(body: &Value, error: &Value, reading: Reading) -> Option<Means> {
     let reasons = error.get("details").and_then(Value::as_array).into_iter().flatten();
     let reasons = reasons.filter_map(|detail| detail.get("reason"));
     // From the particular to the general: the first that means something decides.
-    let said = [error.get("code"), body.pointer("/base_resp/status_code"), body.get("code")].into_iter().flatten();
+    let code = error.get("code").or_else(|| error.pointer("/details/error_code"));
+    let said = [code, body.pointer("/base_resp/status_code"), body.get("code")].into_iter().flatten();
     let said = said.chain(reasons).chain([error.get("type"), error.get("status")].into_iter().flatten());
     let known = |word: &Value| {
         let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);

@@ -8,18 +8,19 @@ use crate::json::{Object, Text};
 /// The error code with which a client that keeps its conversation on the server is told to send it whole.
 pub const NO_THREADS: &str = "thread_unsupported_request";
 
-/// `{"type":"error","error":{…}}`.
+/// `{"type":"error","error":{…}}`. Codes stand where Anthropic's own do.
 pub fn write(failure: &Failure, out: &mut Vec<u8>) {
     let mut body = Object::begin(out);
     body.str("type", "error");
     let mut error = Object::begin(body.key("error"));
     error.str("type", word(failure));
     error.str("message", &failure.message);
-    if failure.code.as_deref() == Some(NO_THREADS) {
-        let unsupported: Vec<&str> = failure.param.as_deref().into_iter().collect();
+    if let Some(code) = &failure.code {
         let mut details = Object::begin(error.key("details"));
-        details.str("error_code", NO_THREADS);
-        details.value("unsupported", &unsupported);
+        details.str("error_code", code);
+        if let (NO_THREADS, Some(param)) = (code.as_str(), &failure.param) {
+            details.value("unsupported", &[param]);
+        }
         details.end();
     }
     error.end();

@@ -184,6 +184,9 @@ fn a_failure_has_anthropics_word_for_its_kind() {
         let body: Value = serde_json::from_slice(&Messages.encode_failure(&Failure::new(kind, "m"))).unwrap();
         assert_eq!(body, json!({"type": "error", "error": {"type": word, "message": "m"}}));
     }
+    let coded = Failure::new(Kind::QuotaExceeded, "m").code("insufficient_quota");
+    let body: Value = serde_json::from_slice(&Messages.encode_failure(&coded)).unwrap();
+    assert_eq!(body["error"]["details"], json!({"error_code": "insufficient_quota"}));
     let unpaid = Failure { status: 402, ..Failure::new(Kind::QuotaExceeded, "m") };
     let body: Value = serde_json::from_slice(&Messages.encode_failure(&unpaid)).unwrap();
     assert_eq!(body["error"]["type"], "billing_error");

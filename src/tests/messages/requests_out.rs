@@ -13,7 +13,9 @@ use crate::protocol::{Outbound, tools, turns};
 
 const OLD: &str = "claude-sonnet-4-5";
 
-fn request(turns: Vec<(Role, Vec<Part>)>) -> Request {
+type Turns = Vec<(Role, Vec<Part>)>;
+
+fn request(turns: Turns) -> Request {
     let turns = turns.into_iter().map(|(role, parts)| Turn { role, parts }).collect();
     Request { model: OLD.to_owned(), turns, ..Request::default() }
 }
@@ -68,7 +70,7 @@ fn a_conversation_is_the_users_and_the_assistants_in_turn() {
     let text = |text: &str| json!({"type": "text", "text": text});
     let t = Part::text;
     let (s, u, a) = (Role::System, Role::User, Role::Assistant);
-    let table: [(&str, Vec<(Role, Vec<Part>)>, Value); 7] = [
+    let table: [(&str, Turns, Value); 7] = [
         (
             "instructions join the user who follows",
             vec![(u, vec![t("1")]), (a, vec![t("2")]), (s, vec![t("be"), t("kind")]), (u, vec![t("3")])],
