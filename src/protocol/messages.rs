@@ -22,6 +22,7 @@
 //! | JSON mode without a schema | dropped: who asks for it must also ask for JSON in the prompt, so the request stands |
 //! | name, description and strictness of an answer's schema | dropped; the schema itself is sent, its objects closed |
 //! | reasoning whose seal is another issuer's | dropped: Anthropic would refuse it |
+//! | another protocol's web search | Anthropic's, for Claude; dropped for other makers' models |
 //! | cache marks beyond four | the last four are sent |
 
 mod cache;
@@ -31,6 +32,7 @@ mod decode_request;
 mod encode;
 mod encode_content;
 mod encode_request;
+mod encode_tools;
 mod failure;
 mod frame;
 mod inspect;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::decode_request::kept;
 use crate::ir::{Cache, Extras, Issuer, Media, Part, PartKind, Protocol, Seal, Source, ToolCall, ToolInput};
 use crate::json::{self, Json, JsonError, Text, TextOr};
-use crate::protocol::seal;
+use crate::protocol::{media, seal};
 
 /// The extras member that holds a block which went as text.
 pub const BLOCK: &str = "block";
@@ -219,7 +219,13 @@ impl SourceIn<'_> {
                 let data = self.data.ok_or_else(|| missing("data"))?;
                 (told.ok_or_else(|| missing("media_type"))?, Source::Base64(data.into()))
             }
-            "url" => (told.unwrap_or_else(|| mime.to_owned()), Source::Url(self.url.ok_or_else(|| missing("url"))?)),
+            "url" => {
+                let url = self.url.ok_or_else(|| missing("url"))?;
+                match media::data_url(&url) {
+                    Some((mime, data)) => (mime.to_owned(), Source::Base64(data.to_owned())),
+                    None => (told.unwrap_or_else(|| mime.to_owned()), Source::Url(url)),
+                }
+            }
             "file" => {
                 let id = self.file_id.ok_or_else(|| missing("file_id"))?;
                 (told.unwrap_or_else(|| mime.to_owned()), Source::File { owner: Protocol::Messages, id })

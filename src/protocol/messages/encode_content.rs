@@ -12,6 +12,7 @@ use super::turns::{Block, Message, Speaker, is_said};
 use crate::fault::Failure;
 use crate::ir::{Cache, Extras, Media, Part, PartKind, Protocol, Source, ToolInput};
 use crate::json::{Array, Object};
+use crate::protocol::media::sniff_image;
 
 pub fn message(message: &Message<'_>, marks: &mut Marks, out: &mut Vec<u8>) -> Result<(), Failure> {
     let mut member = Object::begin(out);
@@ -150,14 +151,15 @@ fn write_output(output: &[Part], at: &str, block: &mut Object<'_>) -> Result<(),
 
 fn write_media(media: &Media, at: &str, block: &mut Object<'_>) -> Result<(), Failure> {
     let refuse = |what: &str| Err(Failure::unsupported(at, format!("this provider does not take {what}")));
-    let mime = match media.mime.as_str() {
-        "image/jpg" => "image/jpeg",
-        other => other,
+    let mime = match (media.mime.as_str(), &media.source) {
+        ("image/jpg", _) => "image/jpeg",
+        ("image/*" | "", Source::Base64(data)) => sniff_image(data),
+        (other, _) => other,
     };
     // Of remote bytes of unknown kind, clients nearly always mean an image.
     let remote_pdf = matches!(&media.source, Source::Url(url) if url.ends_with(".pdf"));
     let is_document = mime == "application/pdf" || mime.starts_with("text/") || mime.is_empty() && remote_pdf;
-    let is_image = media.is_image() || mime.is_empty() && !remote_pdf;
+    let is_image = mime.starts_with("image/") || mime.is_empty() && !remote_pdf;
     match &media.source {
         Source::File { owner: Protocol::Messages, id } => {
             block.str("type", if media.is_image() { "image" } else { "document" });
@@ -168,7 +170,6 @@ fn write_media(media: &Media, at: &str, block: &mut Object<'_>) -> Result<(), Fa
         }
         Source::File { .. } => return refuse("files stored at another provider"),
         _ if !is_document && !is_image => return refuse(&format!("`{mime}`")),
-        Source::Base64(_) if mime.is_empty() || mime.ends_with("/*") => return refuse("media of unknown type"),
         Source::Base64(data) if mime.starts_with("text/") => {
             let text = STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             let Some(text) = text else { return refuse("text that is not UTF-8 in base64") };

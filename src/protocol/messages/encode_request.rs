@@ -1,14 +1,13 @@
 //! A canonical request, as Anthropic takes it.
 
-use std::collections::BTreeSet;
-
 use super::cache::Marks;
-use super::encode_content::{extras, message, write_text};
+use super::encode_content::{message, write_text};
+use super::encode_tools::tools;
 use super::schema;
 use super::thinking::{Plan, takes_sampling};
-use super::turns::{self, Message, is_said};
+use super::turns::{self, is_said};
 use crate::fault::Failure;
-use crate::ir::{OutputFormat, PartKind, Protocol, Request, Tool, ToolChoice, ToolKind};
+use crate::ir::{OutputFormat, PartKind, Protocol, Request};
 use crate::json::{Array, Object};
 
 pub fn encode_request(request: &Request) -> Result<Vec<u8>, Failure> {
@@ -25,9 +24,9 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, Failure> {
         true => request.system.iter().filter(|part| is_said(part)).collect(),
         false => Vec::new(),
     };
-    let tools = request.tools.iter().map(|tool| tool.cache);
+    let offered = request.tools.iter().map(|tool| tool.cache);
     let blocks = messages.iter().flat_map(|message| &message.blocks).map(turns::Block::cache);
-    let mut marks = Marks::of(tools.chain(system.iter().map(|part| part.cache)).chain(blocks));
+    let mut marks = Marks::of(offered.chain(system.iter().map(|part| part.cache)).chain(blocks));
 
     let mut out = Vec::with_capacity(4096);
     let mut body = Object::begin(&mut out);
@@ -49,7 +48,7 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, Failure> {
             body.value(name, value);
         }
     }
-    self::tools(request, &messages, &mut marks, &mut body)?;
+    tools(request, &messages, &mut marks, &mut body)?;
     if !system.is_empty() {
         let mut list = Array::begin(body.key("system"));
         for (index, part) in system.into_iter().enumerate() {
@@ -112,95 +111,4 @@ fn output_config(request: &Request, plan: &Plan, body: &mut Object<'_>) {
     }
     extra.into_iter().flatten().for_each(|(name, value)| config.value(name, value));
     config.end();
-}
-
-fn tools(request: &Request, messages: &[Message<'_>], marks: &mut Marks, body: &mut Object<'_>) -> Result<(), Failure> {
-    if request.tools.is_empty() {
-        former_tools(messages, body);
-        return Ok(());
-    }
-    let mut list = Array::begin(body.key("tools"));
-    for (index, one) in request.tools.iter().enumerate() {
-        tool(index, one, marks, list.item())?;
-    }
-    list.end();
-    let single = request.parallel_tools == Some(false);
-    let choice = match &request.tool_choice {
-        None if single => &ToolChoice::Auto,
-        None => return Ok(()),
-        Some(choice) => choice,
-    };
-    let mut member = Object::begin(body.key("tool_choice"));
-    let kind = match choice {
-        ToolChoice::Auto => "auto",
-        ToolChoice::Required => "any",
-        ToolChoice::None => "none",
-        ToolChoice::Named(_) => "tool",
-    };
-    member.str("type", kind);
-    if let ToolChoice::Named(name) = choice {
-        member.str("name", name);
-    }
-    if single && *choice != ToolChoice::None {
-        member.bool("disable_parallel_tool_use", true);
-    }
-    member.end();
-    Ok(())
-}
-
-fn tool(index: usize, tool: &Tool, marks: &mut Marks, out: &mut Vec<u8>) -> Result<(), Failure> {
-    let mut member = Object::begin(out);
-    match &tool.kind {
-        ToolKind::Function { schema, strict } => {
-            member.str("name", &tool.name);
-            if let Some(description) = &tool.description {
-                member.str("description", description);
-            }
-            member.raw("input_schema", &schema::input(schema));
-            if *strict == Some(true) {
-                member.bool("strict", true);
-            }
-            extras(&tool.extras, &mut member);
-        }
-        ToolKind::Opaque { owner: Protocol::Messages, value } => {
-            value.as_object().into_iter().flatten().for_each(|(name, value)| member.value(name, value));
-        }
-        ToolKind::Opaque { value, .. } => {
-            let kind = value.get("type").and_then(|kind| kind.as_str()).unwrap_or("this");
-            let why = format!("this provider cannot run `{kind}` tools");
-            return Err(Failure::unsupported(format!("tools[{index}]"), why));
-        }
-        ToolKind::Custom { .. } => {
-            return Err(Failure::unsupported(format!("tools[{index}]"), "this provider has no freeform tools"));
-        }
-    }
-    marks.write(tool.cache, &mut member);
-    member.end();
-    Ok(())
-}
-
-/// Anthropic wants the tools of a history declared, even when none is offered any more.
-fn former_tools(messages: &[Message<'_>], body: &mut Object<'_>) {
-    let blocks = messages.iter().flat_map(|message| &message.blocks);
-    let names: BTreeSet<&str> = blocks
-        .filter_map(|block| match block {
-            turns::Block::Part(part, ..) => match &part.kind {
-                PartKind::ToolCall(call) => Some(call.name.as_str()),
-                _ => None,
-            },
-            turns::Block::Instructions(_) | turns::Block::Opening => None,
-        })
-        .collect();
-    if names.is_empty() {
-        return;
-    }
-    let mut list = Array::begin(body.key("tools"));
-    for name in names {
-        let mut member = Object::begin(list.item());
-        member.str("name", name);
-        member.raw("input_schema", r#"{"type":"object","properties":{}}"#);
-        member.end();
-    }
-    list.end();
-    body.raw("tool_choice", r#"{"type":"none"}"#);
 }

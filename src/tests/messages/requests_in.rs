@@ -54,6 +54,7 @@ fn every_block_becomes_its_part() {
         (json!({"type": "text", "text": "a"}), PartKind::Text("a".to_owned())),
         (image(json!({"type": "base64", "media_type": "image/png", "data": "aWk="})), media("image/png", data())),
         (image(json!({"type": "url", "url": "https://x/y"})), media("image/*", url())),
+        (image(json!({"type": "url", "url": "data:image/gif;base64,aWk="})), media("image/gif", data())),
         (image(json!({"type": "file", "file_id": "file_1"})), media("image/*", file())),
         (
             document(json!({"type": "base64", "media_type": "application/pdf", "data": "aWk="})),

@@ -213,6 +213,10 @@ fn media_is_sent_as_what_it_is_or_refused_by_name() {
         (media("image/png", data("aWk=")), block("image", base64("image/png"))),
         (media("image/jpg", data("aWk=")), block("image", base64("image/jpeg"))),
         (media("image/*", url("https://x/a")), block("image", at("https://x/a"))),
+        (
+            media("", data("R0lGaa==")),
+            block("image", json!({"type": "base64", "media_type": "image/gif", "data": "R0lGaa=="})),
+        ),
         (media("", url("https://x/a")), block("image", at("https://x/a"))),
         (media("", url("https://x/a.pdf")), block("document", at("https://x/a.pdf"))),
         (media("application/pdf", data("aWk=")), block("document", base64("application/pdf"))),
@@ -229,7 +233,10 @@ fn media_is_sent_as_what_it_is_or_refused_by_name() {
         (media("application/pdf", file(Protocol::Responses)), refused("files stored at another provider")),
         (media("audio/wav", data("aWk=")), refused("`audio/wav`")),
         (media("video/mp4", url("https://x/a")), refused("`video/mp4`")),
-        (media("image/*", data("aWk=")), refused("media of unknown type")),
+        (
+            media("image/*", data("/9j/aWk=")),
+            block("image", json!({"type": "base64", "media_type": "image/jpeg", "data": "/9j/aWk="})),
+        ),
         (media("text/plain", data("/w==")), refused("text that is not UTF-8 in base64")),
     ];
     for (part, expected) in table {
@@ -474,6 +481,34 @@ fn the_choice_of_tools_is_sent() {
         assert_eq!(encode(&request).get("tool_choice"), None, "no choice without tools");
         request.tools = vec![function("f", "{\"type\":\"object\"}")];
         assert_eq!(encode(&request)["tool_choice"], expected, "{choice:?} {parallel:?}");
+    }
+}
+
+#[test]
+fn a_web_search_is_anthropics_own_for_claude_and_nothing_for_others() {
+    let search = |value: Value| Tool {
+        kind: ToolKind::Opaque { owner: Protocol::Responses, value },
+        ..function("web_search", "{}")
+    };
+    let location = json!({"type": "approximate", "country": "DE"});
+    let asked = json!({"type": "web_search", "external_web_access": true, "user_location": location,
+        "filters": {"allowed_domains": ["a.org"]}});
+    let own = json!({"type": "web_search_20250305", "name": "web_search", "allowed_domains": ["a.org"],
+        "user_location": location});
+    let offline = json!({"type": "web_search", "external_web_access": false});
+    let f = || function("f", "{\"type\":\"object\"}");
+    let sent_f = json!({"name": "f", "input_schema": {"type": "object"}});
+    let taken = function("web_search", "{\"type\":\"object\"}");
+    let table = [
+        (OLD, vec![f(), search(asked.clone())], json!([sent_f, own])),
+        (OLD, vec![search(offline)], json!(null)),
+        (OLD, vec![taken, search(asked.clone())], json!([{"name": "web_search", "input_schema": {"type": "object"}}])),
+        ("kimi-k2", vec![f(), search(asked.clone())], json!([sent_f])),
+        ("kimi-k2", vec![search(asked)], json!(null)),
+    ];
+    for (model, tools, expected) in table {
+        let request = Request { model: model.to_owned(), tools, ..hi() };
+        assert_eq!(encode(&request)["tools"], expected, "{model}");
     }
 }
 
