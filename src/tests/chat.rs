@@ -2,6 +2,7 @@
 
 mod answers;
 mod captures;
+mod defects;
 mod requests;
 mod sent;
 mod streams;
