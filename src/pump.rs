@@ -179,9 +179,12 @@ impl Pump {
         let report = &mut self.report;
         match &mut self.flow {
             Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
+                let mut whole = false;
                 let last = framer.finish(|frame, _| {
+                    whole = is_whole(frame.data);
                     let keep = inspect.frame(frame, report)? == Pass::Keep || *keep_usage;
                     match style {
+                        _ if !whole => return Err(StreamError::Cut),
                         Style::JsonArray if keep => element(frame, sent, out),
                         _ if !keep => held.clear(),
                         _ => {}
@@ -189,7 +192,9 @@ impl Pump {
                     Ok(())
                 });
                 complete(last, report.finished)?;
-                out.append(held);
+                if whole {
+                    out.append(held);
+                }
                 if *style == Style::JsonArray {
                     out.extend_from_slice(if *sent { b"\n]" } else { b"[]" });
                 }
@@ -259,6 +264,12 @@ fn complete(last: Result<(), StreamError>, finished: bool) -> Result<(), StreamE
         Ok(()) | Err(StreamError::Malformed(_)) => Err(StreamError::Cut),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a frame that the end of the body completed is all of what was meant. Every wire's frames are JSON, but for
+/// one famous word.
+fn is_whole(data: &[u8]) -> bool {
+    data == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
 }
 
 fn element(frame: Frame<'_>, sent: &mut bool, out: &mut Vec<u8>) {
