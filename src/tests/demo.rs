@@ -453,3 +453,79 @@ fn tokens_are_counted_by_who_can_and_never_by_answering() {
         assert_eq!((refused.status, refused.tried.len()), (404, 1), "{client:?}: {}", refused.text);
     }
 }
+
+/// The client's next request: all it was told, word for word, and a result for every call.
+fn with_results(protocol: Protocol, first: &Call, answer: &str) -> Call {
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    let mut body: Value = serde_json::from_slice(first.body.bytes()).unwrap();
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let said: Vec<Value> = match protocol {
+        Protocol::Chat => {
+            let message = answer["choices"][0]["message"].clone();
+            let results = items(&message["tool_calls"]);
+            let results =
+                results.iter().map(|call| json!({"role": "tool", "tool_call_id": call["id"], "content": "sunny"}));
+            [message.clone()].into_iter().chain(results).collect()
+        }
+        Protocol::Responses => {
+            let output = items(&answer["output"]);
+            let calls = output.iter().filter(|item| item["type"] == "function_call");
+            let results: Vec<Value> = calls
+                .map(|call| json!({"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}))
+                .collect();
+            output.into_iter().chain(results).collect()
+        }
+        Protocol::Messages => {
+            let content = items(&answer["content"]);
+            let calls = content.iter().filter(|item| item["type"] == "tool_use");
+            let results: Vec<Value> = calls
+                .map(|call| json!({"type": "tool_result", "tool_use_id": call["id"], "content": "sunny"}))
+                .collect();
+            vec![json!({"role": "assistant", "content": content}), json!({"role": "user", "content": results})]
+        }
+        _ => {
+            let content = answer["candidates"][0]["content"].clone();
+            let parts = items(&content["parts"]);
+            let results: Vec<Value> = parts
+                .iter()
+                .filter_map(|part| part.get("functionCall"))
+                .map(|call| {
+                    let mut result = json!({"name": call["name"], "response": {"output": "sunny"}});
+                    if let Some(id) = call.get("id") {
+                        result["id"] = id.clone();
+                    }
+                    json!({"functionResponse": result})
+                })
+                .collect();
+            vec![content, json!({"role": "user", "parts": results})]
+        }
+    };
+    let key = match protocol {
+        Protocol::Gemini => "contents",
+        Protocol::Responses => "input",
+        _ => "messages",
+    };
+    if protocol == Protocol::Responses && body[key].is_string() {
+        body[key] = json!([{"role": "user", "content": body[key]}]);
+    }
+    body[key].as_array_mut().unwrap().extend(said);
+    Call { body: crate::json::Body::parse(body.to_string().into()).unwrap(), ..first.clone() }
+}
+
+/// The demo refuses a seal that is not its own, as the providers do: so this is also the way of the seals, out to the
+/// client and back, through whatever field or id the client's protocol has for them.
+#[test]
+fn a_conversation_with_thoughts_and_tools_goes_on() {
+    for (client, wire) in pairs() {
+        let first = with_tools(client, &format!("{wire}+think+sealed"), "both two of them", &[]);
+        let answer = ask(&first);
+        assert_eq!(called(client, &answer.text).len(), 2, "{client:?} {wire}: {}", answer.text);
+        let second = with_results(client, &first, &answer.text);
+        let got = ask(&second);
+        let place = format!("{client:?} {wire}: {} after {}", got.text, answer.text);
+        assert_eq!(got.status, 200, "{place}");
+        let said = ["get_weather", "get_time"].map(|name| format!("{name} said: "));
+        assert!(said.iter().all(|said| got.text.contains(said.as_str())), "{place}");
+        assert!(got.text.contains("sunny"), "{place}");
+    }
+}

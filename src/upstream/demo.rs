@@ -18,6 +18,7 @@
 //! | `chunks=N` | N words, each an event of its own |
 //! | `pace=MS`, `delay=MS` | wait before every delta; wait before the first byte |
 //! | `think` | reasoning, unasked |
+//! | `sealed` | refuse a history whose answers have lost their seals |
 //! | `calls=N` | N parallel tool calls (2 if the first user text says "two"); 0: none |
 //! | `cached=N` | count N prompt tokens as read from a cache |
 //! | `who` | answer with the account's name |
@@ -51,7 +52,9 @@ use crate::ir::event::{Collector, Completion, Delta, Event, Sink};
 use crate::ir::{Protocol, Request};
 use crate::json::Body;
 use crate::protocol::chat::Chat;
-use crate::protocol::{Echo, Encode, Outbound, gemini::Gemini, inbound, messages::Messages, responses::Responses};
+use crate::protocol::{
+    Echo, Encode, Outbound, gemini::Gemini, inbound, messages::Messages, responses::Responses, turns,
+};
 use options::{Fail, Options};
 
 pub struct Demo;
@@ -177,7 +180,7 @@ pub fn serve(request: &HttpRequest) -> Script {
             refused(protocol, &failure, visit.options.retry)
         }
         Some(Fail::Page) => script(502, "text/html", vec![b"<html><h1>502 Bad Gateway</h1></html>".to_vec()]),
-        fail => match inbound(protocol).decode_request(&visit.call) {
+        fail => match decode(&visit.call) {
             Ok(asked) if how == "count" => {
                 let name = if protocol == Protocol::Gemini { "totalTokens" } else { "input_tokens" };
                 let count = serde_json::json!({ name: answer::prompt(&asked) });
@@ -187,6 +190,12 @@ pub fn serve(request: &HttpRequest) -> Script {
             Err(failure) => refuse(&failure),
         },
     }
+}
+
+fn decode(call: &Call) -> Result<Request, Failure> {
+    let mut asked = inbound(call.protocol()).decode_request(call)?;
+    turns::normalize(&mut asked);
+    Ok(asked)
 }
 
 fn call(request: &HttpRequest, protocol: Protocol, stream: bool, options: &Options) -> Result<Call, Failure> {

@@ -17,7 +17,7 @@ const SEAL: &str = "c2x1aWNlIGRlbW8gc2VhbCwgbm90IGEgcmVhbCBzaWduYXR1cmU=";
 
 pub fn answer(asked: &Request, options: &Options, account: &str, wire: Protocol) -> Result<Completion, Failure> {
     let seal = seal(wire);
-    check_seals(asked, seal.as_ref())?;
+    check_seals(asked, options, seal.as_ref())?;
     let last = asked.turns.iter().rev().find(|turn| turn.role == Role::User);
     let calls = calls(asked, last, options, seal.as_ref());
     let mut parts = Vec::new();
@@ -67,21 +67,29 @@ fn seal(wire: Protocol) -> Option<Seal> {
 /// What Google's API takes in place of a signature it never gave.
 const UNSIGNED: &str = "skip_thought_signature_validator";
 
-fn check_seals(asked: &Request, own: Option<&Seal>) -> Result<(), Failure> {
+/// Responses keeps the item's id before the value.
+fn check_seals(asked: &Request, options: &Options, own: Option<&Seal>) -> Result<(), Failure> {
     let Some(own) = own else { return Ok(()) };
     for (place, turn) in asked.turns.iter().enumerate() {
-        for part in &turn.parts {
-            let seal = match &part.kind {
-                PartKind::Thinking { seal, .. } => seal.as_ref(),
-                PartKind::ToolCall(call) => call.seal.as_ref(),
-                _ => None,
-            };
-            if seal.is_some_and(|seal| seal.issuer != own.issuer || seal.value != SEAL && seal.value != UNSIGNED) {
-                return Err(Failure::invalid(format!("messages[{place}]"), "the signature is not the demo's"));
-            }
+        let seals: Vec<&Seal> = turn.parts.iter().filter_map(sealed).collect();
+        let foreign = |seal: &&Seal| seal.issuer != own.issuer || !seal.value.ends_with(SEAL) && seal.value != UNSIGNED;
+        if seals.iter().any(foreign) {
+            return Err(Failure::invalid(format!("messages[{place}]"), "the signature is not the demo's"));
+        }
+        let lost = !seals.iter().any(|seal| seal.value.ends_with(SEAL));
+        if options.sealed && turn.role == Role::Assistant && lost {
+            return Err(Failure::invalid(format!("messages[{place}]"), "the signature is missing"));
         }
     }
     Ok(())
+}
+
+fn sealed(part: &Part) -> Option<&Seal> {
+    match &part.kind {
+        PartKind::Thinking { seal, .. } => seal.as_ref(),
+        PartKind::ToolCall(call) => call.seal.as_ref(),
+        _ => None,
+    }
 }
 
 fn text(asked: &Request, last: Option<&Turn>, options: &Options, account: &str) -> String {
