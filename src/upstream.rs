@@ -15,7 +15,7 @@ use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::{Protocol, Request};
 use crate::json::Json;
 use crate::protocol::tools::{self, Restore};
-use crate::protocol::{Outbound, gemini, inbound, responses, seal, turns};
+use crate::protocol::{Outbound, gemini, inbound, messages, responses, seal, turns};
 
 /// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, Default)]
@@ -142,7 +142,8 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
     match wire {
         Protocol::Responses => seal::strip(&responses::foreign_out(&body)),
         Protocol::Gemini => gemini::foreign_out(&seal::strip(&body)),
-        Protocol::Chat | Protocol::Messages | Protocol::Ollama => seal::strip(&body),
+        Protocol::Messages => seal::strip(&messages::foreign_out(&body)),
+        Protocol::Chat | Protocol::Ollama => seal::strip(&body),
     }
 }
 

@@ -36,6 +36,7 @@ mod encode_tools;
 mod failure;
 mod frame;
 mod inspect;
+mod relay;
 mod schema;
 mod thinking;
 mod turns;
@@ -45,6 +46,8 @@ use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::event::{Completion, Sink};
 use crate::ir::{Protocol, Request};
+
+pub use relay::foreign_out;
 
 pub struct Messages;
 

@@ -17,6 +17,9 @@ const LIMIT: usize = 16 << 10;
 /// Characters of the check: 24 bits.
 const CHECK: usize = 4;
 
+/// Stands where a wire demands a seal and there is none. Nothing can be read from it, and no issuer is sent it.
+pub const UNSEALED: &str = "__seal_a_unsealed";
+
 fn letter(issuer: Issuer) -> char {
     match issuer {
         Issuer::Anthropic => 'a',

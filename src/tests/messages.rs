@@ -3,6 +3,7 @@
 mod captures;
 mod decoding;
 mod encoding;
+mod relay;
 mod requests_in;
 mod requests_out;
 mod round_trip;

@@ -19,7 +19,7 @@ use crate::framing::Frame;
 use crate::ir::event::{Block, Delta, Event, Finish, FinishReason, Sink};
 use crate::ir::{Issuer, Protocol, Seal};
 use crate::json::Text;
-use crate::protocol::{Decode, StreamError};
+use crate::protocol::{Decode, StreamError, seal};
 
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -219,7 +219,7 @@ impl Decoder {
         let mut delta = |delta| sink.event(Event::Delta { index, delta });
         match kind {
             Kind::Text => {}
-            Kind::Thinking { signature } if signature.is_empty() => {}
+            Kind::Thinking { signature } if signature.is_empty() || signature == seal::UNSEALED => {}
             Kind::Thinking { signature } => {
                 delta(Delta::Seal(&Seal { issuer: Issuer::Anthropic, value: signature, redacted: false }));
             }

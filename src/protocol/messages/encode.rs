@@ -172,10 +172,8 @@ impl Encoder {
             }
             Open::Thinking { mut begun, seal } => {
                 begin_thinking(index, &mut begun, out);
-                if let Some(seal) = seal {
-                    let tagged = seal::tag(&seal, Issuer::Anthropic);
-                    delta(index, SIGNATURE, out, |value| write_escaped(&tagged, value));
-                }
+                let signature = signature(seal.as_ref());
+                delta(index, SIGNATURE, out, |value| write_escaped(&signature, value));
             }
             Open::Tool { mut begun, id, name, freeform } => {
                 let late = begin_tool(index, &mut begun, &id, &name, None, out);
@@ -288,8 +286,7 @@ fn write_block(part: &Part, out: &mut Vec<u8>) {
             let mut block = Object::begin(out);
             block.str("type", "thinking");
             block.str("thinking", text);
-            let signature = seal.as_ref().map(|seal| seal::tag(seal, Issuer::Anthropic));
-            block.str("signature", &signature.unwrap_or_default());
+            block.str("signature", &signature(seal.as_ref()));
             block.end();
         }
         PartKind::ToolCall(call) => {
@@ -311,6 +308,12 @@ fn write_block(part: &Part, out: &mut Vec<u8>) {
         PartKind::Opaque { value, .. } => write_value(value, out),
         PartKind::ToolResult { .. } => out.extend_from_slice(b"null"),
     }
+}
+
+/// Never empty: reasoning that nobody sealed must be known again when the client sends it back.
+fn signature(seal: Option<&Seal>) -> String {
+    let tagged = seal.map(|seal| seal::tag(seal, Issuer::Anthropic)).unwrap_or_default();
+    if tagged.is_empty() { seal::UNSEALED.to_owned() } else { tagged }
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {
