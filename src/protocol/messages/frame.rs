@@ -118,8 +118,8 @@ pub struct OutputDetails {
     pub thinking_tokens: Count,
 }
 
-/// What the usages seen so far add up to. They are cumulative, but a later one may leave out, or zero, what an earlier
-/// one said.
+/// What the usages seen so far add up to. They are cumulative and the last one counts, which may be less than an earlier
+/// guess; but a later one may leave out, or zero, what an earlier one said.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tokens {
     input: u64,
@@ -133,17 +133,17 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn add(&mut self, usage: &UsageIn) {
-        let raise = |to: &mut u64, seen: &Count| *to = seen.0.max(*to);
-        raise(&mut self.input, &usage.input_tokens);
-        raise(&mut self.output, &usage.output_tokens);
-        raise(&mut self.read, &usage.cache_read_input_tokens);
-        raise(&mut self.write, &usage.cache_creation_input_tokens);
+        let update = |to: &mut u64, seen: &Count| *to = if seen.0 == 0 { *to } else { seen.0 };
+        update(&mut self.input, &usage.input_tokens);
+        update(&mut self.output, &usage.output_tokens);
+        update(&mut self.read, &usage.cache_read_input_tokens);
+        update(&mut self.write, &usage.cache_creation_input_tokens);
         if let Some(split) = &usage.cache_creation {
-            raise(&mut self.short, &split.ephemeral_5m_input_tokens);
-            raise(&mut self.long, &split.ephemeral_1h_input_tokens);
+            update(&mut self.short, &split.ephemeral_5m_input_tokens);
+            update(&mut self.long, &split.ephemeral_1h_input_tokens);
         }
         if let Some(details) = &usage.output_tokens_details {
-            raise(&mut self.thinking, &details.thinking_tokens);
+            update(&mut self.thinking, &details.thinking_tokens);
         }
     }
 
