@@ -6,6 +6,7 @@ mod affinity;
 mod call;
 mod chat;
 mod demo;
+mod exec;
 mod framing;
 mod gemini;
 mod json;
