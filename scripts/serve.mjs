@@ -33,7 +33,7 @@ const key = bindings.SLUICE_API_KEY;
 console.log(`
 Sluice is at http://${host}:${port}. Ctrl-C ends it.`);
 if (key) {
-  const body = JSON.stringify({ model: 'demo/hello', messages: [{ role: 'user', content: 'Hello' }] });
+  const body = JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'Hello' }] });
   console.log(`Key: ${key}
 
   curl http://${host}:${port}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${body}'
