@@ -1,6 +1,7 @@
 //! JSON without re-serializing: a body indexed by its top-level members, raw values kept as they were written, and
 //! decoding errors that name the field.
 
+mod place;
 mod shape;
 mod write;
 
@@ -132,18 +133,14 @@ impl JsonError {
     }
 }
 
-/// Decode `bytes`. The path of a failure is found by a second pass, so that success costs nothing extra.
+/// Decode `bytes`. The path of a failure is found by a second look, so that success costs nothing extra.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(traced) => {
-                let at = traced.path().to_string();
-                JsonError::new(if at == "." { "" } else { &at }, words(traced.inner()))
-            }
-            Ok(_) => JsonError::new("", words(&error)),
-        }
-    })
+    serde_json::from_slice(bytes).map_err(|error| traced(bytes, &error))
+}
+
+fn traced(bytes: &[u8], error: &serde_json::Error) -> JsonError {
+    let consumed = place::consumed(bytes, error.line(), error.column());
+    JsonError::new(place::path(bytes, consumed), words(error))
 }
 
 /// serde's own words end in a position that only a syntax error needs.

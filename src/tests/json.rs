@@ -251,3 +251,84 @@ fn every_control_character_and_the_extreme_numbers_are_written() {
         assert_eq!(out, number.to_string().into_bytes());
     }
 }
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only decoded")]
+struct Sample<'a> {
+    #[serde(borrow)]
+    text: Option<json::Text<'a>>,
+    #[serde(default)]
+    list: Vec<Sample<'a>>,
+    inner: Option<Box<Sample<'a>>>,
+    pair: Option<(u8, String)>,
+    #[serde(default)]
+    map: std::collections::BTreeMap<String, bool>,
+    kind: Option<Kind>,
+    must: u8,
+    #[serde(borrow)]
+    raw: Option<&'a RawValue>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    One,
+}
+
+/// Where serde itself says the mistake is, found by tracing every step.
+fn oracle(text: &str) -> Option<String> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let error = serde_path_to_error::deserialize::<_, Sample<'_>>(&mut deserializer).err()?;
+    let path = error.path().to_string();
+    Some(if path == "." { String::new() } else { path })
+}
+
+#[test]
+fn a_mistake_is_found_where_serde_finds_it() {
+    let wrong = [
+        r#"[]"#,
+        r#"5"#,
+        r#"{"text":"a"}"#,
+        r#"{"must":300}"#,
+        r#"{"must":"1"}"#,
+        r#"{"must":1,"text":5}"#,
+        r#"{"must":1,"text":{"a":1}}"#,
+        r#"{"must":1,"text":["a"]}"#,
+        "{\n  \"must\": 1,\n  \"text\": false\n}",
+        r#"{"must":1,"list":{}}"#,
+        r#"{"must":1,"list":[{"must":1},{"must":-1}]}"#,
+        r#"{"must":1,"list":[{"must":1},{}]}"#,
+        r#"{"must":1,"list":[{"must":1},{"text":"a,b]}\""}]}"#,
+        r#"{"must":1,"list":[{"must":1}, 7 ]}"#,
+        r#"{"must":1,"inner":{"inner":{"must":"x"},"must":1}}"#,
+        r#"{"must":1,"inner":{"inner":{"must":1,"list":[{"must":1}]}}}"#,
+        r#"{"inner":{"must":1}}"#,
+        r#"{"must":1,"pair":[1]}"#,
+        r#"{"must":1,"pair":[1,2]}"#,
+        r#"{"must":1,"map":{"a":true,"b, c":1}}"#,
+        r#"{"must":1,"map":{"\u0061":1}}"#,
+        r#"{"must":1,"kind":"two"}"#,
+        r#"{"must":1,"raw":{"deep":[1,{"a":"]"}]},"text":1}"#,
+    ];
+    for text in wrong {
+        let found = decode::<Sample<'_>>(text.as_bytes()).unwrap_err();
+        assert_eq!(Some(&found.at), oracle(text).as_ref(), "{text}: {found}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_mistake_anywhere_is_found_where_serde_finds_it(at in 0usize..110, wrong in "[ -~]") {
+        let text = r#"{"must":1,"list":[{"must":2,"pair":[1,"x"]},{"text":"é\n","must":3}],"inner":{"must":4,"map":{"k":true}}}"#;
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] = wrong.as_bytes()[0];
+        let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(()) };
+        let error = serde_json::from_slice::<Sample<'_>>(&bytes).err();
+        if error.is_some_and(|error| error.is_data()) {
+            let found = decode::<Sample<'_>>(&bytes).unwrap_err();
+            prop_assert_eq!(Some(found.at), oracle(text), "{}", text);
+        }
+    }
+}
