@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { KEY, Sluice } from './harness.mjs';
+import { KEY, Sluice, events } from './harness.mjs';
 
 let sluice;
 before(async (t) => (sluice = await Sluice.start(t)));
@@ -139,4 +139,26 @@ test('a request of 20 MB is relayed', async () => {
   const response = await sluice.chat({ messages: [{ role: 'user', content }] });
   assert.equal(response.status, 200);
   assert.ok((await response.json()).choices[0].message.content.length > content.length);
+});
+
+test('the demo answers on every protocol without an account', async (t) => {
+  const demo = await Sluice.start(t, { OPENAI_API_KEY: '', ANTHROPIC_API_KEY: '', GEMINI_API_KEY: '', SLUICE_DEMO: '1' });
+  const said = (body) => JSON.stringify(body).includes('Hi');
+  const messages = [{ role: 'user', content: 'Hi' }];
+  for (const [path, body] of [
+    ['/v1/chat/completions', { model: 'demo/echo', messages }],
+    ['/v1/responses', { model: 'demo/echo', input: 'Hi' }],
+    ['/v1/messages', { model: 'demo/echo', max_tokens: 50, messages }],
+    ['/v1beta/models/demo%2Fecho:generateContent', { contents: [{ parts: [{ text: 'Hi' }] }] }],
+  ]) {
+    const response = await demo.fetch(path, { body });
+    const answer = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(answer));
+    assert.ok(said(answer), JSON.stringify(answer));
+    assert.equal(response.headers.get('x-sluice-provider'), 'demo');
+  }
+  const stream = await demo.chat({ model: 'demo/echo+chunks=20+pace=5', stream: true });
+  assert.equal(events(await stream.text()).at(-1), '[DONE]');
+  const failed = await demo.chat({ model: 'demo/chat+fail=429' });
+  assert.deepEqual([failed.status, failed.headers.get('x-sluice-attempts')], [200, '2']);
 });
