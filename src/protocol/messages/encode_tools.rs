@@ -100,7 +100,7 @@ fn tool(index: usize, tool: &Tool, marks: &mut Marks, out: &mut Vec<u8>) -> Resu
         }
         ToolKind::Opaque { value, .. } if tool.kind.is_web_search() => web_search(value, &mut member),
         ToolKind::Opaque { value, .. } => {
-            let kind = value.get("type").and_then(|kind| kind.as_str()).unwrap_or("this");
+            let kind = value.get("type").and_then(|kind| kind.as_str()).unwrap_or(&tool.name);
             let why = format!("this provider cannot run `{kind}` tools");
             return Err(Failure::unsupported(format!("tools[{index}]"), why));
         }

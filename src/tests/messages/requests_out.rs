@@ -583,6 +583,9 @@ fn what_only_another_protocol_knows_is_refused_by_name() {
     tool.tools = vec![function("f", "{}"), function("g", "{}")];
     tool.tools[1].kind = ToolKind::Opaque { owner: Protocol::Responses, value: json!({"type": "file_search"}) };
     assert_eq!(refusal(&tool), "tools[1]: this provider cannot run `file_search` tools");
+    tool.tools[1].name = "codeExecution".into();
+    tool.tools[1].kind = ToolKind::Opaque { owner: Protocol::Gemini, value: json!({"codeExecution": {}}) };
+    assert_eq!(refusal(&tool), "tools[1]: this provider cannot run `codeExecution` tools");
     let mut system = hi();
     system.system = vec![media("image/png", Source::Base64("x".into()))];
     assert_eq!(refusal(&system), "system[0]: this provider is instructed in text");
