@@ -81,7 +81,7 @@ export class Sluice {
 /** The `data` of each event of a stream. */
 export function events(text) {
   return text
-    .split('\n\n')
+    .split(/\r?\n\r?\n/)
     .map((event) => event.match(/^data: (.*)$/m)?.[1])
     .filter((data) => data !== undefined);
 }
