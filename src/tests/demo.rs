@@ -1,138 +1,15 @@
 //! The demo provider, asked through the executor as a client would ask: every client protocol meets every wire.
 
-use std::cell::RefCell;
+mod harness;
 
-use bytes::Bytes;
-use futures_executor::block_on;
 use serde_json::{Value, json};
 
 use super::upstreams::{call, setups};
-use crate::accounts::Setup;
-use crate::call::{Call, HttpRequest, HttpResponse};
-use crate::exec::{Io, Reply, Source, run};
-use crate::fault::{Fault, Millis};
+use crate::call::Call;
 use crate::ir::Protocol;
 use crate::ir::event::Usage;
-use crate::pool::{Account, Ask, Candidate, Denial, Outcome, Plan, Pool, Settlement};
-use crate::protocol::{Echo, StreamError, inbound};
-use crate::pump::failure_of;
-use crate::upstream::Target;
-use crate::upstream::demo::{End, Script, serve};
-
-struct Demo {
-    setups: Vec<Setup>,
-    pool: RefCell<Pool>,
-    sent: RefCell<Vec<String>>,
-}
-
-struct Body {
-    chunks: std::vec::IntoIter<Bytes>,
-    end: Option<StreamError>,
-}
-
-impl Source for Body {
-    async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
-        self.chunks.next().map(Ok).or_else(|| self.end.take().map(Err))
-    }
-}
-
-impl Io for Demo {
-    type Body = Body;
-    fn now(&self) -> Millis {
-        Millis(1_787_393_472_000)
-    }
-    async fn plan(&self, ask: &Ask) -> Result<Plan, Denial> {
-        self.pool.borrow_mut().plan(ask, self.now())
-    }
-    async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
-        let setup = self.setups.iter().find(|setup| setup.account.id == candidate.account).unwrap();
-        Ok(setup.target(&candidate.model))
-    }
-    async fn refresh(&self, _: &Target) -> Option<Target> {
-        None
-    }
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {
-        self.sent.borrow_mut().push(request.url.clone());
-        let Script { status, headers, steps, end } = serve(&request);
-        let end = match end {
-            End::Complete => None,
-            End::Cut => Some(StreamError::Cut),
-            End::Stall => Some(StreamError::Stalled),
-        };
-        let chunks = steps.into_iter().map(|step| step.bytes.into()).collect::<Vec<_>>().into_iter();
-        Ok(HttpResponse { status, headers, body: Body { chunks, end } })
-    }
-    fn report(&self, settlement: Settlement) {
-        self.pool.borrow_mut().report(&settlement, self.now());
-    }
-}
-
-/// What a client received, and how it came about.
-#[derive(Debug)]
-struct Got {
-    status: u16,
-    text: String,
-    /// `account:outcome` in the order they were asked.
-    tried: Vec<String>,
-    retry_after: Option<u64>,
-    usage: Usage,
-    /// The answer broke off with an error of its protocol.
-    failed: bool,
-}
-
-fn ask(call: &Call) -> Got {
-    let setups = setups(&[("SLUICE_DEMO", "1")]);
-    let mut pool = Pool::default();
-    // demo-1, which is the one to fail, is asked first.
-    let ranked = (0..).zip(&setups).map(|(priority, setup)| Account { priority, ..setup.account.clone() });
-    pool.set_accounts(ranked.collect());
-    let ask = crate::route::resolve(&call.model, None, &setups).unwrap();
-    let io = Demo { setups, pool: RefCell::new(pool), sent: RefCell::default() };
-    let (status, bytes, trace, retry_after, usage, failed) = match block_on(run(&io, call, &ask)) {
-        Reply::Refused(refused) => {
-            let wait = refused.retry_after.map(|wait| wait.as_secs());
-            (refused.status, refused.body.to_vec(), refused.trace, wait, Usage::default(), false)
-        }
-        Reply::Answer(answer) => {
-            let mut out = answer.head;
-            let mut usage = Usage::default();
-            let mut failed = false;
-            if let Some((mut body, mut pump)) = answer.rest {
-                let echo = Echo { call, request: None };
-                loop {
-                    let step = match block_on(body.next()) {
-                        Some(Ok(chunk)) => pump.chunk(&chunk, &mut out),
-                        Some(Err(error)) => Err(error),
-                        None => {
-                            let last = pump.end(&echo, &mut out);
-                            if let Err(error) = last {
-                                pump.fail(&failure_of(&error), &mut out);
-                            }
-                            break;
-                        }
-                    };
-                    if let Err(error) = step {
-                        pump.fail(&failure_of(&error), &mut out);
-                        break;
-                    }
-                }
-                usage = pump.report().usage;
-                failed = pump.failed();
-            }
-            (200, out, answer.trace, None, usage, failed)
-        }
-    };
-    let urls = io.sent.into_inner();
-    let accounts = urls.iter().map(|url| url.strip_prefix("demo://").unwrap().split('/').next().unwrap().to_owned());
-    let outcome = trace.last().map(|attempt| match &attempt.outcome {
-        Outcome::Answered => "answered",
-        Outcome::Failed(fault) => fault.name(),
-        Outcome::Cancelled => "cancelled",
-    });
-    let mut tried: Vec<String> = accounts.collect();
-    tried.extend(outcome.map(str::to_owned));
-    Got { status, text: String::from_utf8(bytes).unwrap(), tried, retry_after, usage, failed }
-}
+use crate::upstream::demo::serve;
+use harness::ask;
 
 const CLIENTS: [Protocol; 4] = [Protocol::Chat, Protocol::Responses, Protocol::Messages, Protocol::Gemini];
 
@@ -155,11 +32,6 @@ fn asking(protocol: Protocol, model: &str, text: &str, stream: bool) -> Call {
     call
 }
 
-/// Whether the codec of `protocol` is there yet.
-fn ready(protocol: Protocol) -> bool {
-    inbound(protocol).decode_request(&asking(protocol, "echo", "x", false)).is_ok()
-}
-
 /// All text a client of `protocol` is shown, from a whole answer or a stream.
 fn shown(protocol: Protocol, body: &str) -> String {
     let paths = match protocol {
@@ -176,23 +48,8 @@ fn shown(protocol: Protocol, body: &str) -> String {
 }
 
 fn pairs() -> Vec<(Protocol, &'static str)> {
-    let wires = [
-        ("chat", Protocol::Chat),
-        ("responses", Protocol::Responses),
-        ("messages", Protocol::Messages),
-        ("gemini", Protocol::Gemini),
-    ];
-    let mut pairs = Vec::new();
-    for client in CLIENTS {
-        for (wire, protocol) in wires {
-            if ready(client) && ready(protocol) {
-                pairs.push((client, wire));
-            } else {
-                eprintln!("skipped: {client:?} to {wire}, not translated yet");
-            }
-        }
-    }
-    pairs
+    let wires = ["chat", "responses", "messages", "gemini"];
+    CLIENTS.iter().flat_map(|client| wires.map(|wire| (*client, wire))).collect()
 }
 
 #[test]
@@ -209,7 +66,7 @@ fn every_client_is_answered_from_every_wire() {
 
 #[test]
 fn an_echo_is_a_relay_and_says_the_same_words() {
-    for client in CLIENTS.into_iter().filter(|client| ready(*client)) {
+    for client in CLIENTS {
         for stream in [false, true] {
             let call = asking(client, "echo", "naïve 你好 🙂", stream);
             let got = ask(&call);
@@ -445,10 +302,8 @@ fn tokens_are_counted_by_who_can_and_never_by_answering() {
     for (client, expected) in
         [(Protocol::Messages, json!({"input_tokens": 3})), (Protocol::Gemini, json!({"totalTokens": 3}))]
     {
-        if ready(client) {
-            let got = count(client, "echo");
-            assert_eq!((got.status, got.text), (200, expected.to_string()), "{client:?}");
-        }
+        let got = count(client, "echo");
+        assert_eq!((got.status, got.text), (200, expected.to_string()), "{client:?}");
         let refused = count(client, "chat");
         assert_eq!((refused.status, refused.tried.len()), (404, 1), "{client:?}: {}", refused.text);
     }
