@@ -6,6 +6,7 @@ mod affinity;
 mod call;
 mod chat;
 mod demo;
+mod event;
 mod exec;
 mod framing;
 mod gemini;

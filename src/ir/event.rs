@@ -313,7 +313,9 @@ impl Completion {
     /// The same answer as a stream of events.
     pub fn replay(&self, sink: &mut dyn Sink) {
         sink.event(Event::Start { id: &self.id, model: &self.model });
-        for (index, part) in (0..).zip(&self.parts) {
+        // A tool's result is never part of an answer.
+        let parts = self.parts.iter().filter(|part| !matches!(part.kind, PartKind::ToolResult { .. }));
+        for (index, part) in (0..).zip(parts) {
             let block = match &part.kind {
                 PartKind::Text(_) => Block::Text,
                 PartKind::Thinking { .. } => Block::Thinking,
