@@ -20,14 +20,22 @@ pub enum Operation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     Health,
-    /// The list of models, in the shape of `protocol`.
+    /// What an Ollama server says of itself, the same to everybody.
+    Fixed {
+        content_type: &'static str,
+        body: &'static str,
+    },
+    /// The list of models, in the shape of `protocol`; of one provider, if the path named it.
     Models {
         protocol: Protocol,
+        provider: Option<String>,
     },
     Model {
         protocol: Protocol,
         id: String,
     },
+    /// Ollama asks for one model with a body.
+    Show,
     Call(Endpoint),
 }
 
@@ -134,6 +142,9 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
     headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
+/// Whose API is spoken; clients refuse to talk to servers older than they know.
+const OLLAMA_VERSION: &str = r#"{"version":"0.13.5"}"#;
+
 /// The protocol whose error shape a path expects, known even when the path leads nowhere.
 pub fn protocol_of(path: &str) -> Protocol {
     let has = |part: &str| path.split('/').any(|segment| segment == part);
@@ -143,7 +154,7 @@ pub fn protocol_of(path: &str) -> Protocol {
         Protocol::Gemini
     } else if has("responses") {
         Protocol::Responses
-    } else if path.starts_with("/api/") || path.starts_with("/ollama/") {
+    } else if path.starts_with("/api/") || path.starts_with("/ollama/api/") {
         Protocol::Ollama
     } else {
         Protocol::Chat
@@ -173,7 +184,10 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
             provider: provider.clone(),
         }))
     };
+    let models = |protocol| Ok(Route::Models { protocol, provider: provider.clone() });
+    let fixed = |content_type, body| Ok(Route::Fixed { content_type, body });
     let (method, found) = match path {
+        "" | "ollama" => ("GET", fixed("text/plain; charset=utf-8", "Ollama is running")),
         "healthz" => ("GET", Ok(Route::Health)),
         "v1/chat/completions" | "chat/completions" => ("POST", call(Protocol::Chat, Operation::Generate)),
         "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
@@ -183,8 +197,13 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         }
         "api/chat" | "ollama/api/chat" => ("POST", call(Protocol::Ollama, Operation::Generate)),
         "api/generate" | "ollama/api/generate" => ("POST", call(Protocol::Ollama, Operation::Complete)),
-        "v1/models" | "models" => ("GET", Ok(Route::Models { protocol: models_shape(head) })),
-        "v1beta/models" => ("GET", Ok(Route::Models { protocol: Protocol::Gemini })),
+        "api/tags" | "ollama/api/tags" => ("GET", models(Protocol::Ollama)),
+        "api/show" | "ollama/api/show" => ("POST", Ok(Route::Show)),
+        "api/version" | "ollama/api/version" => ("GET", fixed("application/json", OLLAMA_VERSION)),
+        // Nothing is ever loaded into this memory.
+        "api/ps" | "ollama/api/ps" => ("GET", fixed("application/json", r#"{"models":[]}"#)),
+        "v1/models" | "models" => ("GET", models(models_shape(head))),
+        "v1beta/models" => ("GET", models(Protocol::Gemini)),
         _ => match path.split_once("models/") {
             Some((
                 "" | "v1/" | "v1beta/" | "v1beta1/" | "v1beta1/publishers/google/" | "v1/publishers/google/",

@@ -35,6 +35,17 @@ pub enum Modality {
     Video,
 }
 
+impl Modality {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Document => "file",
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Model {
     /// As its maker's own API takes it.

@@ -1,10 +1,12 @@
 //! The list of models the configured accounts offer, in every protocol's shape.
 
+mod ollama;
+
 use crate::accounts::Setup;
-use crate::catalogue::{self, Thinking};
+use crate::catalogue::{self, Modality, Model, Thinking};
 use crate::fault::Failure;
 use crate::ir::Protocol;
-use crate::json::{Array, Object};
+use crate::json::{Array, Body, Object};
 use crate::upstream::{demo, pattern};
 
 /// A model somebody offers.
@@ -13,9 +15,31 @@ pub struct Listed {
     /// A name that [`crate::route::resolve`] leads to it.
     pub id: String,
     pub provider: String,
-    pub context: Option<u64>,
-    pub output: Option<u64>,
-    pub thinks: bool,
+    pub known: Option<&'static Model>,
+}
+
+impl Listed {
+    fn context(&self) -> Option<u64> {
+        self.known.map(|model| model.context)
+    }
+
+    fn output(&self) -> Option<u64> {
+        self.known.and_then(|model| model.output)
+    }
+
+    fn thinks(&self) -> bool {
+        self.known.is_some_and(|model| !matches!(model.thinking, Thinking::Never | Thinking::Unknown))
+    }
+
+    fn takes(&self, modality: Modality) -> bool {
+        self.known.is_some_and(|model| model.input.contains(&modality))
+    }
+
+    /// Makers of embedding models all say so in the name.
+    fn embeds(&self) -> bool {
+        let id = self.id.to_ascii_lowercase();
+        id.contains("embed") || id.rsplit('/').next().is_some_and(|name| name.starts_with("bge-"))
+    }
 }
 
 /// Makers do not say in one voice when a model was made; clients only need a time that does not change.
@@ -23,23 +47,20 @@ const CREATED: u64 = 1_767_225_600; // 2026-01-01
 const CREATED_AT: &str = "2026-01-01T00:00:00Z";
 
 /// Every name that is known to lead somewhere, each once. What a provider offers beyond its list and the catalogue can
-/// be called all the same.
-pub fn list(setups: &[Setup]) -> Vec<Listed> {
+/// be called all the same. `provider`: only what this one offers.
+pub fn list(setups: &[Setup], provider: Option<&str>) -> Vec<Listed> {
     let mut models: Vec<Listed> = Vec::new();
     let mut add = |id: &str, setup: &Setup| {
         if models.iter().any(|model| model.id == id) {
             return;
         }
-        let known = catalogue::find(id);
-        models.push(Listed {
-            id: id.to_owned(),
-            provider: setup.account.provider.clone(),
-            context: known.map(|model| model.context),
-            output: known.and_then(|model| model.output),
-            thinks: known.is_some_and(|model| model.thinking != Thinking::Never),
-        });
+        let provider = setup.account.provider.clone();
+        models.push(Listed { id: id.to_owned(), provider, known: catalogue::find(id) });
     };
     for setup in setups.iter().filter(|setup| setup.account.enabled) {
+        if provider.is_some_and(|name| !setup.answers_to(name)) {
+            continue;
+        }
         if setup.account.provider == "demo" {
             demo::MODELS.iter().for_each(|name| add(name, setup));
         }
@@ -91,7 +112,7 @@ impl Page {
     }
 }
 
-/// A list as `protocol` has it. Ollama's list has digests and sizes and is its own business.
+/// A list as `protocol` has it.
 pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
     let (shown, more) = page.cut(models);
     let mut out = Vec::with_capacity(64 + shown.len() * 128);
@@ -99,7 +120,10 @@ pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
     if protocol == Protocol::Chat || protocol == Protocol::Responses {
         list.str("object", "list");
     }
-    let mut items = Array::begin(list.key(if protocol == Protocol::Gemini { "models" } else { "data" }));
+    let mut items = Array::begin(list.key(match protocol {
+        Protocol::Gemini | Protocol::Ollama => "models",
+        Protocol::Chat | Protocol::Responses | Protocol::Messages => "data",
+    }));
     for model in shown {
         write(model, protocol, items.item());
     }
@@ -124,25 +148,35 @@ pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
 
 /// One model. A name that leads somewhere is answered even if no list shows it.
 pub fn encode_one(id: &str, protocol: Protocol, setups: &[Setup]) -> Result<Vec<u8>, Failure> {
-    let id = id.strip_prefix("models/").unwrap_or(id);
-    let ask = crate::route::resolve(id, None, setups);
-    let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
-        return Err(crate::route::unknown(id));
-    };
-    let known = catalogue::find(id);
-    let model = Listed {
-        id: id.to_owned(),
-        provider: goal.provider.clone(),
-        context: known.map(|model| model.context),
-        output: known.and_then(|model| model.output),
-        thinks: known.is_some_and(|model| model.thinking != Thinking::Never),
-    };
+    let model = find(id, setups)?;
     let mut out = Vec::with_capacity(256);
     write(&model, protocol, &mut out);
     Ok(out)
 }
 
+/// Ollama's answer to `/api/show`, whose `body` names the model.
+pub fn show(body: &Body, setups: &[Setup]) -> Result<Vec<u8>, Failure> {
+    let id = match body.get::<String>("model")? {
+        Some(id) => Some(id),
+        None => body.get::<String>("name")?,
+    };
+    let id = id.ok_or_else(|| Failure::invalid("model", "is missing"))?;
+    Ok(ollama::show(&find(&id, setups)?))
+}
+
+fn find(id: &str, setups: &[Setup]) -> Result<Listed, Failure> {
+    let id = id.strip_prefix("models/").unwrap_or(id);
+    let ask = crate::route::resolve(id, None, setups);
+    let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
+        return Err(crate::route::unknown(id));
+    };
+    Ok(Listed { id: id.to_owned(), provider: goal.provider.clone(), known: catalogue::find(&goal.model) })
+}
+
 fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
+    if protocol == Protocol::Ollama {
+        return ollama::summary(model, out);
+    }
     let mut item = Object::begin(out);
     match protocol {
         Protocol::Chat | Protocol::Responses | Protocol::Ollama => {
@@ -150,6 +184,16 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
             item.str("object", "model");
             item.u64("created", CREATED);
             item.str("owned_by", &model.provider);
+            // OpenAI's own list says no more; what follows is what the lists of others say under these names.
+            if let Some(known) = model.known {
+                item.u64("context_length", known.context);
+                if let Some(output) = known.output {
+                    item.u64("max_output_tokens", output);
+                }
+                let inputs = known.input.iter().map(|modality| modality.word());
+                item.value("input_modalities", &std::iter::once("text").chain(inputs).collect::<Vec<_>>());
+                item.bool("reasoning", model.thinks());
+            }
         }
         Protocol::Messages => {
             item.str("type", "model");
@@ -157,21 +201,21 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
             item.str("display_name", &model.id);
             item.str("created_at", CREATED_AT);
             item.str("lifecycle", "active");
-            item.value("max_input_tokens", &model.context);
-            item.value("max_tokens", &model.output);
+            item.value("max_input_tokens", &model.context());
+            item.value("max_tokens", &model.output());
         }
         Protocol::Gemini => {
             item.str("name", &format!("models/{}", model.id));
             item.str("version", "001");
             item.str("displayName", &model.id);
-            if let Some(context) = model.context {
+            if let Some(context) = model.context() {
                 item.u64("inputTokenLimit", context);
             }
-            if let Some(output) = model.output {
+            if let Some(output) = model.output() {
                 item.u64("outputTokenLimit", output);
             }
             item.raw("supportedGenerationMethods", r#"["generateContent","streamGenerateContent","countTokens"]"#);
-            item.bool("thinking", model.thinks);
+            item.bool("thinking", model.thinks());
         }
     }
     item.end();

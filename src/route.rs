@@ -6,13 +6,21 @@ use crate::fault::{Failure, Kind};
 use crate::pool::{Ask, Goal};
 use crate::upstream::pattern;
 
-/// `provider/model`, or a bare name that somebody offers. `pinned` is a provider named by path or header.
-/// `None`: nobody has it.
+/// `provider/model`, `[Provider] model`, or a bare name that somebody offers. `pinned` is a provider named by path or
+/// header. `None`: nobody has it.
 pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<Ask> {
     let model = model.strip_prefix("models/").unwrap_or(model);
+    let (label, model) = label(model);
+    let model = untagged(model, setups);
     if model.is_empty() {
         return None;
     }
+    // A label for nobody here is a name that nobody has.
+    let label = match label {
+        Some(label) => Some(labeled(label, setups)?),
+        None => None,
+    };
+    let pinned = pinned.or(label);
     let named = pinned.or_else(|| model.split_once('/').map(|(provider, _)| provider));
     let goals = match named.and_then(|name| setups.iter().find(|setup| setup.answers_to(name))) {
         Some(setup) => vec![goal(setup, own_name(setup, model))],
@@ -20,6 +28,28 @@ pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<As
         None => offering(model, setups),
     };
     (!goals.is_empty()).then(|| Ask { tiers: vec![goals], ..Ask::default() })
+}
+
+/// `[Gemini CLI] gemini-2.5-pro`: lists of models made for people to choose from name the provider this way.
+fn label(model: &str) -> (Option<&str>, &str) {
+    let parts = model.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    parts.map_or((None, model), |(label, rest)| (Some(label.trim()), rest.trim_start()))
+}
+
+/// The provider a label means: the one of that name, else of its first word (`[OpenAI Responses]` is `openai`).
+fn labeled<'a>(label: &str, setups: &'a [Setup]) -> Option<&'a str> {
+    let whole = label.replace(' ', "-");
+    let first = label.split(' ').next().unwrap_or_default();
+    let setup = [whole.as_str(), first].into_iter().find_map(|name| setups.iter().find(|s| s.answers_to(name)))?;
+    Some(&setup.account.provider)
+}
+
+/// Clients of Ollama add its default tag to any name that has none.
+fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
+    match model.strip_suffix(":latest") {
+        Some(bare) if !setups.iter().any(|setup| setup.declared && pattern::any(&setup.models, model)) => bare,
+        _ => model,
+    }
 }
 
 /// What a client hears of a model that nobody has.

@@ -22,6 +22,7 @@ use worker::{Context, Env, event};
 use crate::call::{Call, Head, Route, protocol_of, route};
 use crate::exec::{self, Refused, Reply};
 use crate::fault::{Failure, Kind, Millis};
+use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
 use crate::{access, affinity, route as routing};
@@ -60,14 +61,22 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
     let answer = |body: &[u8]| Headers::new(id, protocol_of(head.path)).send(200, "application/json", body);
     match route(head, &|name| routing::is_provider(name, &settings.accounts))? {
         Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
-        Route::Models { protocol } => {
+        Route::Fixed { content_type, body } => {
+            Ok(Headers::new(id, protocol_of(head.path)).send(200, content_type, body.as_bytes()))
+        }
+        Route::Models { protocol, provider } => {
             access::check(head, settings.api_key.as_deref())?;
             let page = Page::of(protocol, &|name| head.query(name));
-            Ok(answer(&models::encode(&models::list(&settings.accounts), protocol, &page)))
+            Ok(answer(&models::encode(&models::list(&settings.accounts, provider.as_deref()), protocol, &page)))
         }
         Route::Model { protocol, id } => {
             access::check(head, settings.api_key.as_deref())?;
             Ok(answer(&models::encode_one(&id, protocol, &settings.accounts)?))
+        }
+        Route::Show => {
+            access::check(head, settings.api_key.as_deref())?;
+            let body = Body::parse(read_body(request).await?)?;
+            Ok(answer(&models::show(&body, &settings.accounts)?))
         }
         Route::Call(endpoint) => {
             access::check(head, settings.api_key.as_deref())?;

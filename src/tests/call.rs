@@ -70,7 +70,7 @@ fn every_endpoint_is_found() {
 
 #[test]
 fn lists_of_models_take_the_shape_their_reader_expects() {
-    let models = |protocol| Route::Models { protocol };
+    let models = |protocol| Route::Models { protocol, provider: None };
     let model = |protocol, id: &str| Route::Model { protocol, id: id.to_owned() };
     #[rustfmt::skip]
     let table = [
@@ -83,7 +83,11 @@ fn lists_of_models_take_the_shape_their_reader_expects() {
         ("HEAD /v1/models", "", models(Chat)),
         ("GET /v1beta/models", "", models(Gemini)),
         ("GET /v1beta/models?pageSize=50", "authorization: Bearer k", models(Gemini)),
-        ("GET /deepseek/v1/models", "", models(Chat)),
+        ("GET /deepseek/v1/models", "", Route::Models { protocol: Chat, provider: Some("deepseek".to_owned()) }),
+        ("GET /api/tags", "", models(Ollama)),
+        ("GET /ollama/api/tags", "", models(Ollama)),
+        ("POST /api/show", "", Route::Show),
+        ("POST /ollama/api/show", "", Route::Show),
         ("GET /v1/models/gpt-4o", "", model(Chat, "gpt-4o")),
         ("GET /v1/models/anthropic%2Fclaude-sonnet-4-5", "", model(Chat, "anthropic/claude-sonnet-4-5")),
         ("GET /v1/models/anthropic/claude-sonnet-4-5", "", model(Chat, "anthropic/claude-sonnet-4-5")),
@@ -101,10 +105,34 @@ fn lists_of_models_take_the_shape_their_reader_expects() {
 }
 
 #[test]
+fn it_looks_like_an_ollama_server_to_who_asks() {
+    #[rustfmt::skip]
+    let table = [
+        ("/", "Ollama is running"), ("/ollama", "Ollama is running"), ("/ollama/", "Ollama is running"),
+        ("/api/ps", r#"{"models":[]}"#), ("/ollama/api/ps", r#"{"models":[]}"#),
+    ];
+    for (path, expected) in table {
+        for method in ["GET", "HEAD"] {
+            let Ok(Route::Fixed { body, .. }) = routed(&format!("{method} {path}"), "") else { panic!("{path}") };
+            assert_eq!(body, expected);
+        }
+    }
+    for path in ["/api/version", "/ollama/api/version"] {
+        let Ok(Route::Fixed { body, .. }) = routed(&format!("GET {path}"), "") else { panic!("{path}") };
+        let version: serde_json::Value = serde_json::from_str(body).unwrap();
+        let parts: Vec<u32> =
+            version["version"].as_str().unwrap().split('.').map(|part| part.parse().unwrap()).collect();
+        // What Codex asks for.
+        assert!(parts >= vec![0, 13, 4], "{body}");
+    }
+}
+
+#[test]
 fn a_wrong_path_or_method_is_named() {
     #[rustfmt::skip]
     let table = [
-        ("GET /", Kind::NotFound, "no such endpoint: GET /"),
+        ("POST /", Kind::MethodNotAllowed, "/ takes GET, not POST"),
+        ("GET /api/show", Kind::MethodNotAllowed, "/api/show takes POST, not GET"),
         ("POST /v1", Kind::NotFound, "no such endpoint: POST /v1"),
         ("POST /v1/chat", Kind::NotFound, "no such endpoint: POST /v1/chat"),
         ("POST /other/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /other/v1/chat/completions"),

@@ -6,7 +6,9 @@ use super::upstreams::setups;
 use crate::accounts::Setup;
 use crate::catalogue::{self, Thinking, find};
 use crate::ir::{Depth, Effort, Protocol};
-use crate::models::{Page, encode, encode_one, list};
+use crate::json::Body;
+use crate::models::{Page, encode, encode_one, list, show};
+use crate::protocol::inbound;
 use crate::reasoning;
 use crate::route::resolve;
 
@@ -137,7 +139,7 @@ fn value(bytes: &[u8]) -> Value {
 #[test]
 fn every_listed_model_can_be_called_and_is_listed_once() {
     let setups = setups(KEYS);
-    let models = list(&setups);
+    let models = list(&setups, None);
     for (at, model) in models.iter().enumerate() {
         assert!(models.iter().skip(at + 1).all(|other| other.id != model.id), "{} twice", model.id);
         let ask = resolve(&model.id, None, &setups).unwrap_or_else(|| panic!("{} leads nowhere", model.id));
@@ -159,24 +161,24 @@ fn every_listed_model_can_be_called_and_is_listed_once() {
     for id in ["qwen3-32b", "qwen3-*", "grok-4", "claude-3-opus", "deepseek-r1"] {
         assert!(!has(id), "{id}");
     }
-    assert!(list(&[]).is_empty());
+    assert!(list(&[], None).is_empty());
 }
 
 #[test]
 fn an_account_that_is_off_lists_nothing() {
     let off: Vec<Setup> = setups(&[("OPENAI_API_KEY", "a"), ("OPENAI_WEIGHT", "0")]);
-    assert!(list(&off).is_empty());
+    assert!(list(&off, None).is_empty());
 }
 
 #[test]
 fn a_list_has_the_shape_of_its_protocol() {
     let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "gpt-5,b")]);
-    let models = list(&setups);
+    let models = list(&setups, None);
     let of = |protocol| value(&encode(&models, protocol, &Page::default()));
     assert_eq!(
         of(Protocol::Chat),
         json!({"object": "list", "data": [
-            {"id": "gpt-5", "object": "model", "created": 1_767_225_600, "owned_by": "box"},
+            {"id": "gpt-5", "object": "model", "created": 1_767_225_600, "owned_by": "box", "context_length": 400_000, "max_output_tokens": 128_000, "input_modalities": ["text", "image", "file"], "reasoning": true},
             {"id": "b", "object": "model", "created": 1_767_225_600, "owned_by": "box"},
         ]})
     );
@@ -202,10 +204,65 @@ fn a_list_has_the_shape_of_its_protocol() {
 }
 
 #[test]
+fn ollama_is_told_names_digests_and_details() {
+    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "gpt-5,vendor/b:x")]);
+    let list = value(&encode(&list(&setups, None), Protocol::Ollama, &Page::default()));
+    let models = list["models"].as_array().unwrap();
+    assert_eq!(models.len(), 2);
+    let digest = |at: usize| models[at]["digest"].as_str().unwrap();
+    assert_ne!(digest(0), digest(1), "clients group names by digest");
+    assert!(digest(0).len() == 64 && digest(0).bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let details = |family: &str| json!({"parent_model": "", "format": "", "family": family, "families": [family], "parameter_size": "", "quantization_level": ""});
+    assert_eq!(
+        models[1],
+        json!({"name": "vendor/b:x", "model": "vendor/b:x", "modified_at": "2026-01-01T00:00:00Z", "size": 0, "digest": digest(1), "details": details("b")})
+    );
+    assert_eq!(models[0]["details"], details("gpt"));
+}
+
+#[test]
+fn ollama_is_shown_a_model_by_either_name() {
+    let setups = setups(KEYS);
+    let show = |body: &Value| show(&Body::parse(body.to_string().into()).unwrap(), &setups).map(|bytes| value(&bytes));
+    let shown = show(&json!({"model": "[Claude] claude-opus-5:latest"})).unwrap();
+    assert_eq!(shown["capabilities"], json!(["completion", "tools", "vision", "thinking"]));
+    assert_eq!(
+        shown["model_info"],
+        json!({"general.architecture": "claude", "general.basename": "claude-opus-5", "claude.context_length": 1_000_000})
+    );
+    assert_eq!(shown["details"]["family"], "claude");
+    let plain = show(&json!({"name": "mine-7b", "verbose": true})).unwrap();
+    assert_eq!(plain["capabilities"], json!(["completion", "tools"]));
+    assert_eq!(plain["model_info"], json!({"general.architecture": "mine", "general.basename": "mine-7b"}));
+    assert_eq!(show(&json!({"model": "text-embedding-3-small"})).unwrap_err().status, 404);
+    assert_eq!(show(&json!({"model": "openai/text-embedding-3-small"})).unwrap()["capabilities"], json!(["embedding"]));
+    let unknown = show(&json!({"model": "unheard-of"})).unwrap_err();
+    assert_eq!(
+        (unknown.status, inbound(Protocol::Ollama).encode_failure(&unknown)),
+        (404, br#"{"error":"no account offers the model unheard-of"}"#.to_vec())
+    );
+    assert_eq!(show(&json!({})).unwrap_err().message, "model: is missing");
+    assert_eq!(show(&json!({"model": 1})).unwrap_err().status, 400);
+}
+
+#[test]
+fn a_provider_named_by_path_lists_its_own() {
+    let setups = setups(KEYS);
+    let providers = |name: &str| {
+        let mut names: Vec<String> = list(&setups, Some(name)).into_iter().map(|model| model.provider).collect();
+        names.dedup();
+        names
+    };
+    assert_eq!(providers("claude"), ["anthropic"]);
+    assert_eq!(providers("box"), ["box"]);
+    assert!(providers("nobody").is_empty());
+}
+
+#[test]
 fn a_long_list_is_walked_page_by_page_in_both_directions() {
     let names = ["a", "b", "c", "d", "e"];
     let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "a,b,c,d,e")]);
-    let models = list(&setups);
+    let models = list(&setups, None);
     let page = |protocol, query: &[(&str, &str)]| {
         let page = Page::of(protocol, &|name| {
             query.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())

@@ -55,6 +55,22 @@ fn a_name_leads_to_whoever_has_it() {
         // Nobody says they have it, and one provider cannot say what it has.
         ("llama3.2", "vllm:llama3.2"),
         ("gpt-oss-20b", "vllm:gpt-oss-20b"),
+        // The tag that clients of Ollama add.
+        ("gpt-5:latest", "openai:gpt-5"),
+        ("mine-7b:latest", "box:mine-7b:latest"),
+        ("llama3.2:latest", "vllm:llama3.2"),
+        // Labels of lists made for people.
+        ("[OpenAI] gpt-5", "openai:gpt-5"),
+        ("[OpenAI Responses] gpt-5:latest", "openai:gpt-5"),
+        ("[Claude] claude-sonnet-5", "anthropic:claude-sonnet-5"),
+        ("[Claude]claude-sonnet-5", "anthropic:claude-sonnet-5"),
+        ("[Gemini CLI] gemini-2.5-pro", "google:gemini-2.5-pro"),
+        ("[Qwen CLI] qwen3-max", "dashscope:qwen3-max"),
+        ("[BOX] anything", "box:anything"),
+        ("[Kiro] claude-sonnet-5", ""),
+        ("[Antigravity] gemini-2.5-pro", ""),
+        ("[iFlow] glm-5", ""),
+        ("[OpenAI]", ""),
         ("", ""),
     ];
     for (model, expected) in cases {
