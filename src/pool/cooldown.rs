@@ -180,11 +180,9 @@ impl Rest {
     }
 
     fn standing(&self, now: Millis) -> Standing {
-        match self.probe {
-            _ if self.until > now => Standing::Resting(self.until),
-            Some((_, until)) if until > now => Standing::Resting(until),
-            _ => Standing::Due,
-        }
+        // A call can still be out when a late report opens the window again.
+        let end = self.probe.map_or(self.until, |(_, end)| end.max(self.until));
+        if end > now { Standing::Resting(end) } else { Standing::Due }
     }
 }
 

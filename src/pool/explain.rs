@@ -125,7 +125,7 @@ impl Pool {
         })
     }
 
-    /// Every window there is.
+    /// Every window there is, in the order of the operator's list.
     pub fn resting(&self, now: Millis) -> Vec<Resting> {
         let windows = |slot: &Slot| {
             let whole = slot.health.whole.iter().map(|rest| (None, rest.clone()));
@@ -139,7 +139,7 @@ impl Pool {
                 Resting { account: account.clone(), model, strikes: rest.strikes, words: state.words(now), state }
             })
         };
-        self.slots.iter().filter(|slot| slot.present).flat_map(resting).collect()
+        self.listed.iter().filter_map(|slot| self.slots.get(*slot as usize)).flat_map(resting).collect()
     }
 }
 

@@ -73,9 +73,11 @@ impl Leases {
         self.open.insert(number, Lease { began: now, places, holder, seen: Vec::new() });
     }
 
-    /// Take a lease out to settle it; [`Leases::put`] it back if the call goes on.
-    pub fn take(&mut self, number: u64) -> Option<Lease> {
-        self.open.remove(&number)
+    /// Take a lease out to settle it; [`Leases::put`] it back if the call goes on. One from before a restart holds
+    /// nothing any more, but what is reported of it still counts once. `None`: given up, or none at all.
+    pub fn take(&mut self, number: u64, now: Millis) -> Option<Lease> {
+        let stranger = Lease { began: Millis(number >> 10), places: Vec::new(), holder: None, seen: Vec::new() };
+        self.open.remove(&number).or(Some(stranger)).filter(|lease| lease.end() > now)
     }
 
     pub fn put(&mut self, number: u64, lease: Lease) {

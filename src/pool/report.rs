@@ -13,13 +13,13 @@ use crate::fault::Millis;
 const PACES: usize = 64;
 
 impl Pool {
-    /// Take in what happened. Reporting the same twice changes nothing. Returns whether there are [`Pool::changes`] to
+    /// Take in what happened. The same report, sent again while its lease lasts, changes nothing. Returns whether there are [`Pool::changes`] to
     /// store.
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> bool {
         self.expire(now);
         if !self.leases.is_settled(settlement.lease) {
-            // A lease from before a restart, or one given up, is unknown; what its calls met is true all the same.
-            let mut lease = self.leases.take(settlement.lease);
+            // What the calls met is true even if the lease was given up.
+            let mut lease = self.leases.take(settlement.lease, now);
             for attempt in &settlement.attempts {
                 self.learn(attempt, settlement, lease.as_mut(), now);
             }

@@ -297,6 +297,16 @@ fn a_probe_that_never_reports_is_given_again_after_a_minute() {
 }
 
 #[test]
+fn a_retry_time_counts_a_probe_that_outlasts_the_window() {
+    let mut pool = pool_of(1);
+    tell(&mut pool, "a", "m", Outcome::Failed(limit()), at(0), at(500));
+    pool.plan(&ask("m"), at(1500)).unwrap();
+    tell(&mut pool, "a", "m", Outcome::Failed(limited(2)), at(400), at(1600));
+    let promised = at(1600 + rest(&pool, "m", at(1600)).unwrap());
+    assert!(pool.plan(&ask("m"), promised).is_ok());
+}
+
+#[test]
 fn a_probe_is_over_when_content_starts_not_when_the_answer_ends() {
     let mut pool = pool_of(1);
     fail(&mut pool, "a", limit(), at(0));
