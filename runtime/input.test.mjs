@@ -159,6 +159,6 @@ test('the demo answers on every protocol without an account', async (t) => {
   }
   const stream = await demo.chat({ model: 'demo/echo+chunks=20+pace=5', stream: true });
   assert.equal(events(await stream.text()).at(-1), '[DONE]');
-  const failed = await demo.chat({ model: 'demo/chat+fail=429' });
-  assert.deepEqual([failed.status, failed.headers.get('x-sluice-attempts')], [200, '2']);
+  const failed = await demo.chat({ model: 'demo/chat+failall=429+retry=7' });
+  assert.deepEqual([failed.status, failed.headers.get('x-sluice-attempts'), failed.headers.get('retry-after')], [429, '2', '7']);
 });
