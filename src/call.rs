@@ -266,6 +266,11 @@ fn unknown(head: &Head<'_>) -> Failure {
 
 fn wrong_method(head: &Head<'_>, allowed: &str) -> Failure {
     let path = printable(head.path);
+    if (head.header)("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")) {
+        // Codex asks for a WebSocket first: told this it sends a POST at once, told 405 it asks seven times more.
+        let message = format!("{path} takes {allowed} and speaks no WebSocket");
+        return Failure { status: 426, ..Failure::new(Kind::MethodNotAllowed, message) };
+    }
     Failure::new(Kind::MethodNotAllowed, format!("{path} takes {allowed}, not {}", head.method))
 }
 

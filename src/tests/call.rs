@@ -157,6 +157,13 @@ fn a_wrong_path_or_method_is_named() {
 }
 
 #[test]
+fn who_asks_for_a_websocket_is_told_to_do_without() {
+    let failure = routed("GET /v1/responses", "upgrade: WebSocket").unwrap_err();
+    assert_eq!((failure.status, failure.message.as_str()), (426, "/v1/responses takes POST and speaks no WebSocket"));
+    assert_eq!(routed("GET /v1/responses", "").unwrap_err().status, 405);
+}
+
+#[test]
 fn a_message_about_a_path_is_bounded_and_printable() {
     assert_eq!(printable("a\r\nb\u{7f}\u{1b}[31m"), "ab[31m");
     assert_eq!(printable(&"日".repeat(500)).chars().count(), 200);
