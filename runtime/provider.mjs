@@ -11,6 +11,7 @@ const WIRES = { chat, gemini, messages, responses };
 
 /** What a key does with a request. `after` counts the frames that are sent before. */
 export const behave = {
+  /** `answer`, or what it makes of `{ tools, results, said }`, in place of what would be said. */
   answer: (answer = {}) => ({ answer }),
   refuse: (status, headers = {}, message = 'refused by script') => ({ status, headers, message }),
   /** A 200 whose stream, or whole body, is an error. */
@@ -86,7 +87,9 @@ export class Provider {
     } catch (error) {
       return refuse(400, error.message);
     }
-    const answer = { ...reply(wire.read(seen.body)), ...behavior.answer };
+    const asked = wire.read(seen.body);
+    const ordered = typeof behavior.answer === 'function' ? behavior.answer(asked) : behavior.answer;
+    const answer = { ...reply(asked), ...ordered };
     return perform(behavior, wire, answer, wire.streams(seen.body, url), seen.body, response);
   }
 }
