@@ -180,7 +180,7 @@ fn a_stop_reason_becomes_the_finish_that_means_it() {
     }
 }
 
-/// cliproxyapi §3.8: the explanation of a refusal was lost on the way to Chat.
+/// Seen in other gateways: the explanation of a refusal was lost on the way to Chat.
 #[test]
 fn the_explanation_of_a_refusal_reaches_every_client() {
     let mut refusal = message_delta("refusal", 1);
@@ -189,7 +189,7 @@ fn the_explanation_of_a_refusal_reaches_every_client() {
     assert_eq!(events[3..], ["0 text", "0 \"not this\"", "0 end", "finish Filtered"]);
 }
 
-/// cliproxyapi, gateways §5.2: no `message_stop`, no finish, wherever the cut is.
+/// No `message_stop`, no finish, wherever the cut is.
 #[test]
 fn a_cut_stream_never_finishes() {
     let stream = sse(&[

@@ -145,7 +145,7 @@ fn a_seal_comes_back_from_wherever_the_client_had_to_keep_it() {
     }
 }
 
-/// aiclient2api §4: an error in the middle became a clean `message_stop`, and a retry gave two.
+/// Seen in other gateways: an error in the middle became a clean `message_stop`, and a retry gave two.
 #[test]
 fn a_failure_is_an_error_frame_and_nothing_after_it() {
     let call = call(&json!({"model": "m"}));
@@ -198,7 +198,7 @@ fn a_finish_becomes_the_stop_reason_that_means_it() {
         (Finish::Stop, "end_turn"),
         (Finish::Length, "max_tokens"),
         (Finish::ToolCalls, "tool_use"),
-        // cliproxyapi §3.8: SAFETY and content_filter became end_turn; aiclient2api §2: stop_sequence.
+        // Seen in other gateways: SAFETY and content_filter became end_turn; stop_sequence.
         (Finish::Filtered, "refusal"),
         (Finish::Other("pause_turn"), "pause_turn"),
         (Finish::Other("RECITATION"), "end_turn"),
@@ -208,14 +208,14 @@ fn a_finish_becomes_the_stop_reason_that_means_it() {
     }
 }
 
-/// aiclient2api §1: no `message_start`; cliproxyapi §3.8: no events at all if the upstream sent no content.
+/// Seen in other gateways: no `message_start`; no events at all if the upstream sent no content.
 #[test]
 fn an_answer_without_content_is_still_a_message() {
     let out = encode(&[START, Event::Finish(Finish::Stop)]);
     assert_eq!(outline(&out), ["message_start", "end_turn", "message_stop"]);
 }
 
-/// cliproxyapi §3.8: cached tokens not reported; aiclient2api §1: usage all zeros.
+/// Seen in other gateways: cached tokens not reported; usage all zeros.
 #[test]
 fn usage_is_told_at_the_start_if_known_and_in_full_at_the_end() {
     let usage = Usage { input: 1, cache_read: 2, cache_write: 3, cache_write_long: 4, output: 5, reasoning: 6 };

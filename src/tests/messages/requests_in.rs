@@ -255,7 +255,7 @@ fn the_rest_of_a_request_is_read() {
     assert_eq!(decode(&old).output, Some(expected));
 }
 
-/// Claude Code's `role: "system"` messages (clients.md, 9).
+/// Claude Code's `role: "system"` messages.
 #[test]
 fn instructions_in_the_middle_stay_there() {
     let request = decode(&with(
@@ -343,7 +343,7 @@ fn counting_tokens_needs_no_limit() {
     assert!(Messages.decode_request(&call).is_ok());
 }
 
-/// The answer that makes the SDKs' tool runner go on with its whole history (clients.md, 5).
+/// The answer that makes the SDKs' tool runner go on with its whole history.
 #[test]
 fn a_thread_is_refused_in_the_words_the_sdk_waits_for() {
     let failure = Messages.decode_request(&call(&with("thread", json!({"type": "create"})))).unwrap_err();

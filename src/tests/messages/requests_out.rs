@@ -177,7 +177,7 @@ fn ids_outside_the_alphabet_change_alike_in_call_and_result() {
     assert_ne!(two[0], two[1]);
 }
 
-/// aiclient2api §2: images, `is_error` and text beside a tool result were lost.
+/// Seen in other gateways: images, `is_error` and text beside a tool result were lost.
 #[test]
 fn a_tool_result_keeps_everything_in_and_beside_it() {
     let image = || media("image/png", Source::Base64("aWk=".to_owned()));
@@ -317,7 +317,7 @@ fn what_only_another_protocol_knows_is_refused_by_name() {
     assert_eq!(refusal(&nested), expected);
 }
 
-/// cliproxyapi §3.8: names were not made legal for Claude; freeform tools lost.
+/// Seen in other gateways: names were not made legal for Claude; freeform tools lost.
 #[test]
 fn names_and_freeform_tools_fit_after_the_rules_were_applied() {
     let mut request = hi();

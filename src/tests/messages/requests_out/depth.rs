@@ -130,7 +130,7 @@ fn thinking_is_left_out_where_anthropic_would_refuse_it() {
     assert_eq!(encode(&off)["thinking"], json!({"type": "disabled"}), "off is never refused");
 }
 
-/// cliproxyapi §3.8: temperature, `top_p` and stop were dropped; aiclient2api §2: temperature 0 became 1, both of
+/// Seen in other gateways: temperature, `top_p` and stop were dropped; temperature 0 became 1, both of
 /// temperature and `top_p` were sent, `stop` was dropped.
 #[test]
 fn sampling_is_sent_as_far_as_the_model_takes_it() {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// cliproxyapi §3.8: tool choice `none` ignored, `parallel_tool_calls` dropped; aiclient2api §2: choice always `auto`.
+/// Seen in other gateways: tool choice `none` ignored, `parallel_tool_calls` dropped; choice always `auto`.
 #[test]
 fn the_choice_of_tools_is_sent() {
     let table = [
@@ -63,7 +63,7 @@ fn tools_of_the_history_are_declared_even_if_none_is_offered() {
     assert_eq!(sent["tool_choice"], json!({"type": "none"}));
 }
 
-/// cliproxyapi §3.8: a tool without parameters got no `input_schema`.
+/// Seen in other gateways: a tool without parameters got no `input_schema`.
 #[test]
 fn an_input_schema_is_always_an_object() {
     let table = [
@@ -95,7 +95,7 @@ fn an_input_schema_is_always_an_object() {
     assert!(String::from_utf8(bytes).unwrap().contains(&expected), "a fitting schema is sent as it was written");
 }
 
-/// cliproxyapi §3.8: `response_format` was dropped.
+/// Seen in other gateways: `response_format` was dropped.
 #[test]
 fn an_answers_schema_is_sent_with_its_objects_closed() {
     let schema = Json::parse(
