@@ -5,7 +5,7 @@ import { before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
-import { KEY, Sluice } from './harness.mjs';
+import { KEY, Sluice, behave } from './harness.mjs';
 
 /** A model of each wire. */
 const WIRES = {
@@ -185,6 +185,36 @@ for (const [name, client] of Object.entries(CLIENTS)) {
         assert.deepEqual([done.text, done.calls], [DONE, []]);
       });
     }
+  }
+}
+
+/** Names of models that nobody has asked for: one that failed rests. */
+let fresh = 0;
+const KEYS = ['openai', 'anthropic', 'gemini'].flatMap((name) => [`${name}-key-a`, `${name}-key-b`]);
+
+for (const [name, client] of Object.entries(CLIENTS)) {
+  for (const model of Object.values(WIRES)) {
+    // Six frames reach into the content of every wire.
+    const breaks = { 'is cut': behave.cut(6), 'holds an error': behave.errorInside(500, 6) };
+    for (const [what, behavior] of Object.entries(breaks)) {
+      test(`${name}: a stream of ${model} that ${what} after content is an error to the SDK`, async (t) => {
+        sluice.provider.script(KEYS, behavior);
+        t.after(() => sluice.provider.script(KEYS, behave.answer()));
+        await assert.rejects(
+          client.ask(`${model}-${(fresh += 1)}`, { stream: true, past: client.question }),
+          /answer is incomplete|an error inside a stream/,
+        );
+      });
+    }
+
+    test(`${name}: an error inside a 200 of ${model} is not seen while another account can answer`, async (t) => {
+      sluice.provider.script(KEYS, behave.errorInside(529), behave.answer());
+      t.after(() => sluice.provider.script(KEYS, behave.answer()));
+      const { text } = await client.ask(`${model}-${(fresh += 1)}`, { stream: true, past: client.question });
+      assert.equal(text, SAID);
+      const [failed, answered] = sluice.provider.requests.slice(-2);
+      assert.notEqual(failed.key, answered.key);
+    });
   }
 }
 
