@@ -6,7 +6,7 @@
 // to one machine. Writes bench/results.json and prints the table of docs/PERFORMANCE.md.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,13 @@ const setting = (name) => {
 /** A bare workerd with one Worker; a proxy in front would cost more than what is measured. */
 async function runtime(name, { modules, bindings, objects = '' }) {
   const port = await freePort();
-  const list = modules.map(([as, kind, file]) => `(name = ${quoted(as)}, ${kind} = embed ${quoted(file)})`);
+  const home = join(scratch, name);
+  mkdirSync(join(home, 'state'), { recursive: true });
+  const list = modules.map(([as, kind, file], at) => {
+    // An embedded file is looked for beside its configuration.
+    copyFileSync(file, join(home, `module-${at}`));
+    return `(name = ${quoted(as)}, ${kind} = embed "module-${at}")`;
+  });
   const texts = Object.entries(bindings).map(([key, value]) => `(name = ${quoted(key)}, text = ${quoted(value)})`);
   if (objects !== '') texts.push('(name = "POOL", durableObjectNamespace = "Pool")');
   const config = `using Workerd = import "/workerd/workerd.capnp";
@@ -68,7 +74,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
     (name = "internet", network = (allow = ["private", "public"])),
-    (name = "storage", disk = (path = ${quoted(scratch)}, writable = true)),
+    (name = "storage", disk = (path = ${quoted(join(home, 'state'))}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
@@ -81,7 +87,7 @@ const worker :Workerd.Worker = (
   ${objects}
 );
 `;
-  const file = join(scratch, `${name}.capnp`);
+  const file = join(home, 'config.capnp');
   writeFileSync(file, config);
   const child = start(workerd, ['serve', file]);
   await ready(`http://127.0.0.1:${port}/healthz`);

@@ -16,6 +16,10 @@ pub struct Settings {
     pub idle_ms: f64,
     /// A client that hears nothing for so long is told to wait.
     pub keep_alive_ms: f64,
+    /// For how long the bytes of a running answer may be gathered before they go on to the client.
+    pub window_ms: f64,
+    /// Whether an answer that has been running for long may be gathered for longer, to save CPU.
+    pub scarce: bool,
 }
 
 thread_local! {
@@ -50,6 +54,11 @@ impl Settings {
             accounts: found.setups,
             idle_ms: seconds("SLUICE_IDLE_SECONDS", 120.0),
             keep_alive_ms: seconds("SLUICE_KEEP_ALIVE_SECONDS", 15.0),
+            window_ms: match get("SLUICE_PACE").as_deref().map(str::trim) {
+                Some("off") => 0.0,
+                _ => 100.0,
+            },
+            scarce: get("SLUICE_PACE").as_deref().map(str::trim) == Some("free"),
         }
     }
 }

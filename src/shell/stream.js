@@ -1,5 +1,7 @@
 // A provider's answer: read, watched for silence, and driven to the client with one call into Rust per wake.
 
+import { Reader } from './read.js';
+
 /** How a read rejects when the provider was silent for too long. */
 const STALLED = 'stalled';
 
@@ -38,7 +40,8 @@ export class Source {
     const { signal } = this.#abort;
     await this.#wait(fetch(url, { method, headers: list, body: bytes, redirect: 'manual', signal }), (response) => {
       this.#response = response;
-      this.#reader = response.body?.getReader();
+      const type = response.headers.get('content-type') ?? '';
+      if (response.body !== null) this.#reader = isText(type) ? new Reader(response.body) : plain(response);
     });
   }
 
@@ -60,7 +63,7 @@ export class Source {
     const list = [];
     for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
     this.#response = { status, ok: status >= 200 && status < 300, headers: new Headers(list) };
-    this.#reader = { read };
+    this.#reader = { next: () => read().then(({ value }) => value) };
   }
 
   get status() {
@@ -74,12 +77,15 @@ export class Source {
     return Array.from(headers, ([name, value]) => `${name}: ${value}`).join('\n');
   }
 
-  /** The next bytes; `undefined` at the end. Rejects with `STALLED`, or with whatever cut the answer off. */
-  async next() {
+  /**
+   * The next bytes, valid until the next call; `undefined` at the end. Rejects with `STALLED`, or with whatever cut the
+   * answer off. `windowMs` is how long bytes may be gathered.
+   */
+  async next(windowMs = 0) {
     if (this.#reader === undefined) return undefined;
-    return this.#wait(this.#reader.read(), ({ done, value }) => {
-      if (done) this.#stop();
-      return value;
+    return this.#wait(this.#reader.next(windowMs), (bytes) => {
+      if (bytes === undefined) this.#stop();
+      return bytes;
     });
   }
 
@@ -99,6 +105,7 @@ export class Source {
   #stop() {
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#reader?.stop?.();
   }
 
   async #wait(promise, take) {
@@ -138,6 +145,38 @@ export class Source {
   }
 }
 
+/** Streams of text, which a pending read may be looked into. */
+const isText = (type) => type.startsWith('text/event-stream') || type.includes('ndjson');
+
+/** 4 MiB: a larger body is read piece by piece, so that its limit is noticed in time. */
+const WHOLE = 4 << 20;
+
+/** A body that means nothing before it is complete: gathered natively where its length is known. */
+function plain(response) {
+  const length = Number(response.headers.get('content-length') ?? NaN);
+  if (!(length <= WHOLE)) {
+    const reader = response.body.getReader();
+    return { next: () => reader.read().then(({ value }) => value) };
+  }
+  let whole = response;
+  return {
+    next: async () => {
+      const bytes = whole && new Uint8Array(await whole.arrayBuffer());
+      whole = undefined;
+      return bytes?.length > 0 ? bytes : undefined;
+    },
+  };
+}
+
+/**
+ * How long bytes may be gathered `ageMs` into an answer: not at all for its first words, then up to `mostMs`. Where CPU
+ * is scarce, an answer that has been running for long may be gathered for longer.
+ */
+function windowOf(ageMs, mostMs, scarce) {
+  if (scarce && ageMs >= 10_000) return ageMs < 20_000 ? 250 : ageMs < 40_000 ? 500 : 1000;
+  return Math.min(mostMs, ageMs < 100 ? 0 : ageMs < 300 ? 20 : ageMs < 1000 ? 50 : 100);
+}
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -146,16 +185,18 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * `answer` is the Rust half: `chunk(bytes)` and `end()` return bytes for the client and throw the last bytes of a
  * broken answer; `broke(stalled)` returns them; `settle(left)` closes the books.
  */
-export function drive(source, answer, head, keepAlive, keepAliveMs, context) {
+export function drive(source, answer, head, keepAlive, keepAliveMs, windowMs, scarce, context) {
   const { readable, writable } = new IdentityTransformStream();
-  context.waitUntil(pump(source, answer, writable.getWriter(), head.slice(), keepAlive.slice(), keepAliveMs));
+  const began = Date.now();
+  const next = () => source.next(windowOf(Date.now() - began, windowMs, scarce));
+  context.waitUntil(pump(source, next, answer, writable.getWriter(), head.slice(), keepAlive.slice(), keepAliveMs));
   return readable;
 }
 
 /** How a write rejects when nobody reads any more. */
 class Left extends Error {}
 
-async function pump(source, answer, writer, head, keepAlive, keepAliveMs) {
+async function pump(source, next, answer, writer, head, keepAlive, keepAliveMs) {
   let left = false;
   const write = async (bytes) => {
     try {
@@ -168,7 +209,7 @@ async function pump(source, answer, writer, head, keepAlive, keepAliveMs) {
   };
   if (keepAlive.length > 0) source.onQuiet(keepAliveMs, () => write(keepAlive).catch(() => {}));
   try {
-    await forward(source, answer, head, write);
+    await forward(source, next, answer, head, write);
     await writer.close();
   } catch (error) {
     // Cut, so that nobody takes it for complete. A client that has left will not notice.
@@ -179,11 +220,11 @@ async function pump(source, answer, writer, head, keepAlive, keepAliveMs) {
   source.cancel();
 }
 
-async function forward(source, answer, head, write) {
+async function forward(source, next, answer, head, write) {
   try {
     await write(head);
     for (;;) {
-      const chunk = await source.next();
+      const chunk = await next();
       const bytes = chunk === undefined ? answer.end() : answer.chunk(chunk);
       if (bytes.length > 0) await write(bytes);
       if (chunk === undefined) return;

@@ -9,6 +9,7 @@ use worker::web_sys::{AbortSignal, ReadableStream};
 use worker::worker_sys::Context as JsContext;
 
 use super::io::Workerd;
+use super::settings::Settings;
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::exec::{Io as _, Source, Trace};
 use crate::fault::Fault;
@@ -16,6 +17,13 @@ use crate::pool::Outcome;
 use crate::protocol::{Echo, StreamError, inbound};
 use crate::pump::{Pump, failure_of};
 use crate::upstream::demo::{self, End};
+
+// Named here so that it is shipped: `stream.js` imports it.
+#[wasm_bindgen(module = "/src/shell/read.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = Reader)]
+    type _Reader;
+}
 
 #[wasm_bindgen(module = "/src/shell/stream.js")]
 extern "C" {
@@ -43,6 +51,8 @@ extern "C" {
         head: &[u8],
         keep_alive: &[u8],
         keep_alive_ms: f64,
+        window_ms: f64,
+        scarce: bool,
         context: &JsContext,
     ) -> ReadableStream;
 }
@@ -174,5 +184,6 @@ pub fn drive(mut body: Body, pump: Pump, head: &[u8], call: Rc<Call>, trace: Tra
     // A body that has been committed has not been taken: `None` cannot occur, and would be an empty answer.
     let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms, &io.client));
     let answer = Answering { pump, call, trace, io: Rc::clone(&io), out: Vec::new(), broken: None };
-    drive_js(source, answer, head, keep_alive, keep_alive_ms, io.context.as_ref())
+    let Settings { window_ms, scarce, .. } = *io.settings;
+    drive_js(source, answer, head, keep_alive, keep_alive_ms, window_ms, scarce, io.context.as_ref())
 }
