@@ -14,6 +14,8 @@
 const SIZE = 16 << 10;
 /** A look that keeps seeing nothing is repeated less often, up to this many milliseconds. */
 const SELDOM_MS = 300;
+/** How much of what a window should bring is asked for, so that the read is done before the look is due. */
+const EXPECTED = 0.8;
 /** Reads that brought several chunks after looks that saw none of them, until the platform counts as blind. */
 const BLIND = 3;
 
@@ -66,7 +68,7 @@ export class Reader {
 
   #read(windowMs) {
     const blind = !sighted && missed >= BLIND;
-    const min = blind ? 1 : Math.max(1, Math.min(SIZE / 2, Math.floor(this.#rate * windowMs)));
+    const min = blind ? 1 : Math.max(1, Math.min(SIZE / 2, Math.floor(this.#rate * windowMs * EXPECTED)));
     this.#bytes.fill(0, 0, this.#dirty);
     this.#dirty = 0;
     this.#seen = 0;

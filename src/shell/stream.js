@@ -169,12 +169,12 @@ function plain(response) {
 }
 
 /**
- * How long bytes may be gathered `ageMs` into an answer: not at all for its first words, then up to `mostMs`. Where CPU
- * is scarce, an answer that has been running for long may be gathered for longer.
+ * How long bytes may be gathered `ageMs` after an answer's first words, which are never gathered: up to `mostMs`. Where
+ * CPU is scarce, an answer that has been running for long may be gathered for longer.
  */
 function windowOf(ageMs, mostMs, scarce) {
   if (scarce && ageMs >= 10_000) return ageMs < 20_000 ? 250 : ageMs < 40_000 ? 500 : 1000;
-  return Math.min(mostMs, ageMs < 100 ? 0 : ageMs < 300 ? 20 : ageMs < 1000 ? 50 : 100);
+  return Math.min(mostMs, ageMs < 300 ? 20 : ageMs < 1000 ? 50 : 100);
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
