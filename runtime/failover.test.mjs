@@ -98,6 +98,8 @@ test('what the pool has learnt survives a restart', async (t) => {
   const sluice = await Sluice.start(t, { OPENAI_API_KEY: A });
   sluice.provider.script(A, behave.refuse(429, { 'retry-after': '600' }));
   assert.equal((await sluice.chat()).status, 429);
+  // The report comes after the answer: the pool has it when it refuses by itself.
+  assert.equal((await sluice.chat()).status, 429);
   await sluice.restart();
   const response = await sluice.chat();
   assert.equal(response.status, 429);
