@@ -9,7 +9,7 @@ import { options } from './worker.mjs';
 
 const host = '127.0.0.1';
 const port = Number(process.env.PORT ?? 8787);
-const bindings = parseEnv(readFileSync('.dev.vars', 'utf8'));
+const bindings = { SLUICE_DEMO: '1', ...parseEnv(readFileSync('.dev.vars', 'utf8')) };
 
 await new Promise((resolve) => {
   const probe = createServer();
@@ -33,10 +33,12 @@ const key = bindings.SLUICE_API_KEY;
 console.log(`
 Sluice is at http://${host}:${port}. Ctrl-C ends it.`);
 if (key) {
+  const url = `http://${host}:${port}/v1`;
   const body = JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'Hello' }] });
+  const demo = `${url}/chat/completions -H 'content-type: application/json' -d '${body}'`;
   console.log(`Key: ${key}
 
-  curl http://${host}:${port}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${body}'
+  curl ${bindings.SLUICE_DEMO === '1' ? demo : `${url}/models`} -H 'authorization: Bearer ${key}'
 `);
 } else {
   console.log('.dev.vars has no SLUICE_API_KEY, so nobody may call: add one, or remove the file to have it written.');
