@@ -105,10 +105,29 @@ fn an_error_in_a_stream_is_one_failure_or_none_of_the_clients_business() {
     }
 }
 
-/// Every offset of every stream, to every client.
 #[test]
-fn a_cut_is_one_failure_and_never_a_finish() {
-    for (wire, fixture) in streams() {
+fn a_cut_chat_stream_is_one_failure_and_never_a_finish() {
+    cut_everywhere(Protocol::Chat);
+}
+
+#[test]
+fn a_cut_messages_stream_is_one_failure_and_never_a_finish() {
+    cut_everywhere(Protocol::Messages);
+}
+
+#[test]
+fn a_cut_gemini_stream_is_one_failure_and_never_a_finish() {
+    cut_everywhere(Protocol::Gemini);
+}
+
+#[test]
+fn a_cut_responses_stream_is_one_failure_and_never_a_finish() {
+    cut_everywhere(Protocol::Responses);
+}
+
+/// Every offset of every stream of `wire`, to every client.
+fn cut_everywhere(wire: Protocol) {
+    for (_, fixture) in streams().into_iter().filter(|(of, _)| *of == wire) {
         let end = if breaks(&fixture) { usize::MAX } else { end_of(wire, &fixture.bytes) };
         let told = hear(wire, &fixture.bytes);
         for &client in CLIENTS {
