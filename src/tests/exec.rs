@@ -15,13 +15,13 @@ use crate::exec::{Io, Refused, Reply, Source, run};
 use crate::fault::{Fault, Millis, Scope};
 use crate::ir::Protocol::{self, Chat, Gemini, Messages, Responses};
 use crate::ir::event::Usage;
-use crate::pool::{Ask, Candidate, Denial, Outcome, Plan, Settlement};
+use crate::pool::{Account, Ask, Candidate, Denial, Goal, Outcome, Plan, Pool, Settlement};
 use crate::protocol::{Echo, StreamError};
 use crate::pump::failure_of;
 use crate::upstream::{Secret, Target};
 
 /// The rest of a provider's body: chunks, perhaps an error.
-struct Body(VecDeque<Result<Bytes, StreamError>>);
+pub struct Body(pub VecDeque<Result<Bytes, StreamError>>);
 
 impl Source for Body {
     async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
@@ -30,43 +30,45 @@ impl Source for Body {
 }
 
 /// What the next request is answered with.
-type Answer = Result<HttpResponse<Body>, Fault>;
+pub type Answer = Result<HttpResponse<Body>, Fault>;
 
-fn answer(status: u16, content_type: &str, chunks: &[&str]) -> Answer {
+pub fn answer(status: u16, content_type: &str, chunks: &[&str]) -> Answer {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
     let body = chunks.iter().map(|chunk| Ok(Bytes::copy_from_slice(chunk.as_bytes()))).collect();
     Ok(HttpResponse { status, headers, body: Body(body) })
 }
 
-fn sse(chunks: &[&str]) -> Answer {
+pub fn sse(chunks: &[&str]) -> Answer {
     answer(200, "text/event-stream; charset=utf-8", chunks)
 }
 
-fn refusal(status: u16, message: &str) -> Answer {
+pub fn refusal(status: u16, message: &str) -> Answer {
     answer(status, "application/json", &[&json!({"error": {"message": message}}).to_string()])
 }
 
-fn with_header(mut answer: Answer, name: &str, value: &str) -> Answer {
+pub fn with_header(mut answer: Answer, name: &str, value: &str) -> Answer {
     answer.iter_mut().for_each(|answer| answer.headers.push((name.to_owned(), value.to_owned())));
     answer
 }
 
 /// The body ends in an error instead of an end.
-fn breaking(mut answer: Answer, error: StreamError) -> Answer {
+pub fn breaking(mut answer: Answer, error: StreamError) -> Answer {
     answer.iter_mut().for_each(|answer| answer.body.0.push_back(Err(error.clone())));
     answer
 }
 
 #[derive(Default)]
-struct Script {
+pub struct Script {
     candidates: Vec<(&'static str, Protocol)>,
     denial: Option<Denial>,
-    answers: RefCell<VecDeque<Answer>>,
+    pub answers: RefCell<VecDeque<Answer>>,
+    /// Who plans and hears the reports; without one the candidates are the plan.
+    pool: Option<RefCell<Pool>>,
     /// Accounts that cannot be resolved.
     lost: Vec<(&'static str, Fault)>,
     /// Credentials that a refresh brings, in turn.
     fresh: RefCell<Vec<&'static str>>,
-    clock: Cell<u64>,
+    pub clock: Cell<u64>,
     sent: RefCell<Vec<(String, String, Value)>>,
     reports: RefCell<Vec<Settlement>>,
 }
@@ -80,6 +82,15 @@ impl Io for Script {
     }
 
     async fn plan(&self, _: &Ask) -> Result<Plan, Denial> {
+        if let Some(pool) = &self.pool {
+            let goal =
+                |(_, wire): &(&str, Protocol)| Goal { provider: name(*wire), model: "m".into(), ..Goal::default() };
+            let ask = Ask {
+                tiers: self.candidates.iter().map(|candidate| vec![goal(candidate)]).collect(),
+                ..Ask::default()
+            };
+            return pool.borrow_mut().plan(&ask, self.now());
+        }
         let candidate = |(account, wire): &(&str, Protocol)| Candidate {
             account: (*account).to_owned(),
             provider: name(*wire),
@@ -117,34 +128,46 @@ impl Io for Script {
     }
 
     fn report(&self, settlement: Settlement) {
+        if let Some(pool) = &self.pool {
+            pool.borrow_mut().report(&settlement, self.now());
+        }
         self.reports.borrow_mut().push(settlement);
     }
 }
 
 /// What the client got of a call, driven to its end as the shell does.
 #[derive(Debug)]
-struct Got {
-    status: u16,
-    content_type: &'static str,
-    body: String,
-    retry_after: Option<Duration>,
-    attempts: usize,
+pub struct Got {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: String,
+    pub retry_after: Option<Duration>,
+    pub attempts: usize,
 }
 
 impl Got {
     /// The sentence of an error body.
-    fn said(&self, client: Protocol) -> String {
+    pub fn said(&self, client: Protocol) -> String {
         wire(client).error_message(self.body.as_bytes()).unwrap_or_else(|| panic!("no message: {}", self.body))
     }
 }
 
 impl Script {
-    fn new(candidates: &[(&'static str, Protocol)], answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub fn new(candidates: &[(&'static str, Protocol)], answers: impl IntoIterator<Item = Answer>) -> Self {
         let answers = RefCell::new(answers.into_iter().collect());
         Self { candidates: candidates.to_vec(), answers, ..Self::default() }
     }
 
-    fn play(&self, call: &Call) -> Got {
+    /// A world whose candidates come from a real pool.
+    pub fn pooled(candidates: &[(&'static str, Protocol)]) -> Self {
+        let mut pool = Pool::default();
+        let account =
+            |(id, wire): &(&str, Protocol)| Account { id: (*id).into(), provider: name(*wire), ..Account::default() };
+        pool.set_accounts(candidates.iter().map(account).collect());
+        Self { pool: Some(RefCell::new(pool)), ..Self::new(candidates, []) }
+    }
+
+    pub fn play(&self, call: &Call) -> Got {
         let got = match block_on(run(self, call, &Ask::default())) {
             Reply::Refused(Refused { status, body, retry_after, trace }) => Got {
                 status,
@@ -186,7 +209,7 @@ impl Script {
         got
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.sent.borrow().iter().map(|(account, ..)| account.clone()).collect()
     }
 
@@ -216,18 +239,18 @@ impl Script {
 
 const TWO: &[(&str, Protocol)] = &[("a", Chat), ("b", Chat)];
 
-fn stream(wire: Protocol, topic: &str) -> String {
+pub fn stream(wire: Protocol, topic: &str) -> String {
     let found = fixtures(&format!("streams/{}", name(wire))).into_iter().find(|fixture| fixture.name == topic);
     String::from_utf8(found.unwrap().bytes).unwrap()
 }
 
-fn whole(wire: Protocol, topic: &str) -> String {
+pub fn whole(wire: Protocol, topic: &str) -> String {
     let found = fixtures(&format!("whole/{}", name(wire))).into_iter().find(|fixture| fixture.name == topic);
     String::from_utf8(found.unwrap().bytes).unwrap()
 }
 
 /// The frames of a stream, each as a chunk.
-fn chunks(stream: &str) -> Vec<&str> {
+pub fn chunks(stream: &str) -> Vec<&str> {
     stream.split_inclusive("\n\n").collect()
 }
 
@@ -310,6 +333,7 @@ fn the_same_failures_are_unseen_by_clients_of_other_protocols_and_of_whole_answe
                 answer(200, "text/html", &["<html>"]),
                 answer(200, "application/json", &[&whole(Chat, "error")]),
                 answer(200, "application/json", &[whole(Chat, "text").split_at(300).0]),
+                answer(200, "application/json", &[&whole(Chat, "text").replace("\"stop\"", "\"error\"")]),
             ];
             for first in first {
                 let script = Script::new(TWO, [first, sse(&chunks(&text))]);
