@@ -99,8 +99,11 @@ fn has_content(message: &Message<'_>) -> bool {
 /// The same for a whole answer.
 pub fn inspect_response(body: &[u8], report: &mut Report) -> Result<(), StreamError> {
     let chunk = parse(body)?;
-    if chunk.choices.unwrap_or_default().first.is_none() {
+    let Some(choice) = chunk.choices.unwrap_or_default().first else {
         return Err(StreamError::Malformed("no choices".to_owned()));
+    };
+    if let Some(status) = choice.finish_reason.as_deref().and_then(is_failure) {
+        return Err(StreamError::Refused { status, body: body.to_vec() });
     }
     chunk.usage.iter().for_each(|usage| report.usage = usage.buckets());
     Ok(())
