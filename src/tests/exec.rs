@@ -9,15 +9,15 @@ use bytes::Bytes;
 use futures_executor::block_on;
 use serde_json::{Value, json};
 
-use super::rig::{SECRET, fixtures, hear, name, simple_call, target, wire};
+use super::rig::{SECRET, fixtures, hear, name, simple_call, stage, target, wire};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::exec::{Io, Refused, Reply, Source, run};
-use crate::fault::{Fault, Millis, Scope};
+use crate::fault::{Failure, Fault, Kind, Millis, Scope};
 use crate::ir::Protocol::{self, Chat, Gemini, Messages, Responses};
 use crate::ir::event::Usage;
 use crate::pool::{Account, Ask, Candidate, Denial, Goal, Outcome, Plan, Pool, Settlement};
 use crate::protocol::{Echo, StreamError};
-use crate::pump::failure_of;
+use crate::pump::{Answering, Pump, failure_of};
 use crate::upstream::{Secret, Target};
 
 /// The rest of a provider's body: chunks, perhaps an error.
@@ -392,6 +392,51 @@ fn what_breaks_after_content_ends_in_one_error() {
             assert_eq!((heard.failures, heard.afterwards, heard.finishes.len()), (1, 0, 0), "{what} to {client:?}");
             assert_eq!((script.asked().len(), script.reported().len()), (1, 1), "{what} to {client:?}");
             assert!(!script.verdict().contains("answered"), "{what} to {client:?}: {}", script.verdict());
+        }
+    }
+}
+
+#[test]
+fn what_is_cut_behind_the_finish_reason_is_still_cut() {
+    let text = stream(Chat, "text");
+    let begun = chunks(&text)[..5].concat();
+    assert!(begun.contains("finish_reason\":\"stop") && !begun.contains("usage"));
+    for client in [Chat, Messages, Gemini, Responses] {
+        let half = "data: {\"id\":\"chatcmpl-7\",\"choices\":[],\"usage\":{\"prompt_tok";
+        let script = Script::new(&[("a", Chat)], [sse(&[&begun, half])]);
+        let got = script.play(&simple_call(client, true));
+        let heard = hear(client, got.body.as_bytes());
+        assert_eq!((heard.failures, heard.finishes.len()), (1, 0), "{client:?}: {}", got.body);
+        assert!(!got.body.contains("prompt_tok\n"), "{client:?}: {}", got.body);
+    }
+}
+
+#[test]
+fn an_answer_fails_once_and_never_behind_its_end() {
+    let failure = Failure::new(Kind::Upstream, "no more");
+    for client in [Chat, Messages, Gemini, Responses] {
+        for provider in [Chat, Messages] {
+            let (call, payload) = stage(client, provider, true);
+            let secret = &Secret::default();
+            let pump = || Pump::new(&Answering { call: &call, payload: &payload, streamed: true, secret });
+            let echo = Echo { call: &call, request: payload.request.as_ref() };
+            let text = stream(provider, "text");
+
+            let (mut broken, mut out) = (pump(), Vec::new());
+            broken.chunk(&text.as_bytes()[..900], &mut out).unwrap();
+            broken.fail(&failure, &mut out);
+            let once = out.clone();
+            broken.fail(&failure, &mut out);
+            assert!(broken.failed() && hear(client, &out).failures == 1 && out == once);
+            assert_eq!((broken.chunk(text.as_bytes(), &mut out), broken.end(&echo, &mut out)), (Ok(()), Ok(())));
+            assert_eq!(out, once);
+
+            let (mut complete, mut out) = (pump(), Vec::new());
+            complete.chunk(text.as_bytes(), &mut out).unwrap();
+            complete.end(&echo, &mut out).unwrap();
+            let whole = out.clone();
+            complete.fail(&failure, &mut out);
+            assert!(!complete.failed() && out == whole);
         }
     }
 }
