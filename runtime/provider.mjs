@@ -19,8 +19,8 @@ export const behave = {
   cut: (after) => ({ after, then: 'cut' }),
   stall: (after) => ({ after, then: 'stall' }),
   slow: (ms, answer = {}) => ({ ms, answer }),
-  /** Bytes as they are given. */
-  raw: (contentType, chunks) => ({ contentType, chunks }),
+  /** Bytes as they are given, by a list or as they are generated. */
+  raw: (contentType, chunks, then) => ({ contentType, chunks, then }),
 };
 
 export class Provider {
@@ -108,8 +108,8 @@ async function perform(behavior, wire, answer, stream, body, response) {
   const write = (chunk) => new Promise((resolve) => response.write(chunk, resolve));
   if (behavior.chunks !== undefined) {
     response.writeHead(200, { 'content-type': behavior.contentType });
-    for (const chunk of behavior.chunks) await write(chunk);
-    return response.end();
+    for await (const chunk of behavior.chunks) await write(chunk);
+    return behavior.then === 'cut' ? response.destroy() : response.end();
   }
   if (!stream) {
     response.writeHead(200, { 'content-type': 'application/json' });
