@@ -182,7 +182,8 @@ fn own(part: &WirePart<'_>, signature: Option<&str>) -> Option<Value> {
 /// <https://ai.google.dev/api/generate-content#FinishReason>
 fn finish(word: &str) -> FinishReason {
     match word {
-        "STOP" => FinishReason::Stop,
+        // The second is how aimock ends a call; the calls themselves say which end it is.
+        "STOP" | "FUNCTION_CALL" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
         "SAFETY"
         | "RECITATION"

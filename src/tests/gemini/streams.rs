@@ -155,6 +155,7 @@ fn chunks_become_events() {
 fn reasons_to_finish_keep_their_meaning() {
     let table = [
         ("STOP", "Stop"),
+        ("FUNCTION_CALL", "Stop"),
         ("MAX_TOKENS", "Length"),
         ("SAFETY", "Filtered"),
         ("RECITATION", "Filtered"),
