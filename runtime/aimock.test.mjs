@@ -1,0 +1,100 @@
+// A simulator of providers that nobody here wrote: every protocol in, its OpenAI, Anthropic and Gemini out.
+// https://aimock.copilotkit.dev
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { CLIENTS } from './clients.mjs';
+import { Sluice } from './harness.mjs';
+import { installed } from './packages.mjs';
+
+const PROVIDERS = { openai: 'gpt-4.1', anthropic: 'claude-sonnet-4-5', gemini: 'gemini-2.5-flash' };
+
+const TEXT = 'Grüße, 世界! A text with "quotes", a \\ and 🙂, long enough for more than one piece.';
+const INPUT = { city: 'São Paulo', days: 3 };
+
+let sluice;
+let mock;
+before(async (t) => {
+  const folder = await installed(t, '@copilotkit/aimock', '1.43.0');
+  if (folder === undefined) return;
+  const { LLMock } = await import(join(folder, 'dist/index.js'));
+  mock = new LLMock({ port: 0, chunkSize: 5, logLevel: 'silent' });
+  t.after(() => mock.stop());
+  await mock.start();
+  mock.on({ userMessage: 'weather', hasToolResult: false }, { toolCalls: [{ name: 'get_weather', arguments: JSON.stringify(INPUT) }] });
+  mock.on({ userMessage: 'weather', hasToolResult: true, toolResultContains: 'drizzle' }, { content: 'It will drizzle.' });
+  mock.on({ userMessage: 'hello' }, { content: TEXT });
+  mock.on({ userMessage: 'ponder' }, { content: TEXT, reasoning: 'First this, then that.' });
+  mock.on({ userMessage: 'break off' }, { content: TEXT }, { truncateAfterChunks: 3 });
+  mock.on({ userMessage: 'overload' }, { error: { message: 'too many of us', type: 'overloaded_error' }, status: 503 });
+  mock.on({ userMessage: 'rate' }, { error: { message: 'slow down', type: 'rate_limit_error' }, status: 429, retryAfter: 9 });
+  mock.on({ userMessage: 'refuse' }, { error: { message: 'temperature: out of range', type: 'invalid_request_error' }, status: 400 });
+  mock.on({ userMessage: 'chaos drop' }, { content: TEXT }, { chaos: { dropRate: 1 } });
+  mock.on({ userMessage: 'chaos malformed' }, { content: TEXT }, { chaos: { malformedRate: 1 } });
+  mock.on({ userMessage: 'chaos disconnect' }, { content: TEXT }, { chaos: { disconnectRate: 1 } });
+  sluice = await Sluice.start(t, {
+    OPENAI_BASE_URL: `${mock.url}/v1`,
+    ANTHROPIC_BASE_URL: `${mock.url}/v1`,
+    GEMINI_BASE_URL: `${mock.url}/v1beta`,
+  });
+});
+
+let cases = 0;
+/** A name that nothing else has: what one case does to its model rests no other. */
+const fresh = (provider) => `${provider}/${PROVIDERS[provider]}-${++cases}`;
+
+async function ask(protocol, model, stream, conversation) {
+  const client = CLIENTS[protocol];
+  const response = await sluice.fetch(client.path(model, stream), { body: client.body(model, stream, conversation) });
+  const answer = { status: response.status, retry: response.headers.get('retry-after') };
+  // A body that breaks is a failure that a client sees.
+  const text = await response.text().catch((error) => `${error}`);
+  return { ...answer, text, ...client.read(text, stream, response.status) };
+}
+
+/** What fails, and what a client may be told. */
+const FAILURES = [
+  ['break off', [200, 502]],
+  ['overload', [503]],
+  ['rate', [429]],
+  ['refuse', [400]],
+  ['chaos drop', [500, 502, 503]],
+  ['chaos malformed', [502]],
+  ['chaos disconnect', [502]],
+];
+
+for (const protocol of Object.keys(CLIENTS)) {
+  for (const provider of Object.keys(PROVIDERS)) {
+    for (const stream of [false, true]) {
+      const cell = `${protocol}, ${stream ? 'streaming' : 'waiting'}, from ${provider}`;
+
+      test(cell, async (t) => {
+        if (sluice === undefined) return t.skip('aimock is not there');
+        const hello = await ask(protocol, PROVIDERS[provider], stream, { said: 'hello' });
+        assert.deepEqual([hello.status, hello.said, hello.calls, hello.ended], [200, TEXT, [], true], hello.text);
+        const thought = await ask(protocol, PROVIDERS[provider], stream, { said: 'ponder' });
+        assert.deepEqual([thought.status, thought.said, thought.ended], [200, TEXT, true], thought.text);
+        const called = await ask(protocol, PROVIDERS[provider], stream, { said: 'weather', tools: true });
+        assert.deepEqual([called.status, called.ended], [200, true], called.text);
+        assert.deepEqual(called.calls.map(({ name, input }) => [name, input]), [['get_weather', INPUT]], called.text);
+        const past = { call: called.calls[0], result: 'a drizzle' };
+        const done = await ask(protocol, PROVIDERS[provider], stream, { said: 'weather', tools: true, past });
+        assert.deepEqual([done.status, done.said, done.calls, done.ended], [200, 'It will drizzle.', [], true], done.text);
+      });
+
+      test(`${cell}: never a false finish`, async (t) => {
+        if (sluice === undefined) return t.skip('aimock is not there');
+        for (const [said, statuses] of FAILURES) {
+          // A whole answer cannot be cut in chunks.
+          if (said === 'break off' && !stream) continue;
+          const failed = await ask(protocol, fresh(provider), stream, { said });
+          assert.ok(statuses.includes(failed.status), `${said}: ${failed.status} ${failed.text}`);
+          assert.ok(!failed.ended && failed.failed, `${said}: ${failed.text}`);
+          if (failed.status === 429) assert.ok(failed.retry > 0 && failed.retry <= 9, failed.retry);
+          if (said === 'refuse') assert.match(failed.text, /temperature: out of range/);
+        }
+      });
+    }
+  }
+}
