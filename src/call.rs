@@ -10,10 +10,16 @@ use crate::json::Body;
 pub enum Operation {
     /// An answer from a model.
     Generate,
-    /// The same to a bare prompt, for which Ollama has an endpoint of its own.
+    /// The same to a bare prompt, for which Ollama and OpenAI have endpoints of their own.
     Complete,
     /// How many tokens a prompt has.
     CountTokens,
+    /// A vector for every text.
+    Embed,
+    /// A vector for the one text there is.
+    EmbedOne,
+    /// A picture of what is described.
+    Draw,
 }
 
 /// Where a path leads.
@@ -184,12 +190,19 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
             provider: provider.clone(),
         }))
     };
+    let whole = |protocol, operation| match call(protocol, operation) {
+        Ok(Route::Call(endpoint)) => Ok(Route::Call(Endpoint { stream: Some(false), ..endpoint })),
+        other => other,
+    };
     let models = |protocol| Ok(Route::Models { protocol, provider: provider.clone() });
     let fixed = |content_type, body| Ok(Route::Fixed { content_type, body });
     let (method, found) = match path {
         "" | "ollama" => ("GET", fixed("text/plain; charset=utf-8", "Ollama is running")),
         "healthz" => ("GET", Ok(Route::Health)),
         "v1/chat/completions" | "chat/completions" => ("POST", call(Protocol::Chat, Operation::Generate)),
+        "v1/completions" | "completions" => ("POST", call(Protocol::Chat, Operation::Complete)),
+        "v1/embeddings" | "embeddings" => ("POST", whole(Protocol::Chat, Operation::Embed)),
+        "v1/images/generations" | "images/generations" => ("POST", whole(Protocol::Chat, Operation::Draw)),
         "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
         "v1/messages" | "messages" => ("POST", call(Protocol::Messages, Operation::Generate)),
         "v1/messages/count_tokens" | "messages/count_tokens" => {
@@ -197,6 +210,8 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         }
         "api/chat" | "ollama/api/chat" => ("POST", call(Protocol::Ollama, Operation::Generate)),
         "api/generate" | "ollama/api/generate" => ("POST", call(Protocol::Ollama, Operation::Complete)),
+        "api/embed" | "ollama/api/embed" => ("POST", whole(Protocol::Ollama, Operation::Embed)),
+        "api/embeddings" | "ollama/api/embeddings" => ("POST", whole(Protocol::Ollama, Operation::EmbedOne)),
         "api/tags" | "ollama/api/tags" => ("GET", models(Protocol::Ollama)),
         "api/show" | "ollama/api/show" => ("POST", Ok(Route::Show)),
         "api/version" | "ollama/api/version" => ("GET", fixed("application/json", OLLAMA_VERSION)),
@@ -237,6 +252,8 @@ fn model_route(head: &Head<'_>, path: &str, rest: &str, provider: Option<String>
         "generateContent" => (Operation::Generate, false),
         "streamGenerateContent" => (Operation::Generate, true),
         "countTokens" => (Operation::CountTokens, false),
+        "embedContent" => (Operation::EmbedOne, false),
+        "batchEmbedContents" => (Operation::Embed, false),
         _ => return Err(unknown(head)),
     };
     Ok(Route::Call(Endpoint {

@@ -37,6 +37,7 @@ pub mod protocol;
 
 pub mod catalogue;
 pub mod reasoning;
+pub mod tokens;
 
 pub mod fault;
 

@@ -2,7 +2,9 @@
 //! ([`Outbound`]), one file per direction.
 
 pub mod chat;
+pub mod embed;
 pub mod gemini;
+pub mod image;
 pub mod messages;
 pub mod ollama;
 pub mod responses;

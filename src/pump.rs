@@ -16,7 +16,7 @@ use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarErro
 use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
 use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
-use crate::upstream::{Payload, Secret};
+use crate::upstream::{Convert, Payload, Reading, Secret};
 
 /// 64 MiB: a whole answer with the largest images seen, and half an isolate.
 const WHOLE_LIMIT: usize = 64 << 20;
@@ -45,6 +45,11 @@ enum Flow {
         framer: Framer,
         decode: Box<dyn Decode>,
         output: Output,
+    },
+    /// No answer of a model.
+    Other {
+        body: Vec<u8>,
+        convert: Convert,
     },
     /// A body that means nothing before it is complete.
     WholeRelay {
@@ -102,8 +107,9 @@ impl Pump {
         };
         let framer = || Framer::new(wire.framing());
         let relay = payload.request.is_none();
-        let flow = match (relay && streamed == call.stream, streamed) {
-            (true, true) => Flow::Relay {
+        let flow = match (payload.reading, relay && streamed == call.stream, streamed) {
+            (Reading::Other(convert), ..) => Flow::Other { body: Vec::new(), convert },
+            (Reading::Model, true, true) => Flow::Relay {
                 framer: framer(),
                 inspect: wire.inspector(),
                 style: if call.endpoint.json_array { Style::JsonArray } else { Style::AsTheyCame },
@@ -111,9 +117,11 @@ impl Pump {
                 held: Vec::new(),
                 sent: false,
             },
-            (true, false) => Flow::WholeRelay { body: Vec::new() },
-            (false, true) => Flow::Translate { framer: framer(), decode: wire.decoder(), output: output(to()) },
-            (false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
+            (Reading::Model, true, false) => Flow::WholeRelay { body: Vec::new() },
+            (Reading::Model, false, true) => {
+                Flow::Translate { framer: framer(), decode: wire.decoder(), output: output(to()) }
+            }
+            (Reading::Model, false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
         };
         Self { report: Report::default(), failed: false, flow, client, wire, secret: secret.clone() }
     }
@@ -163,7 +171,7 @@ impl Pump {
             Flow::Translate { framer, decode, output } => {
                 framer.push(chunk, |frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
             }
-            Flow::WholeRelay { body } | Flow::WholeTranslate { body, .. } => {
+            Flow::Other { body, .. } | Flow::WholeRelay { body } | Flow::WholeTranslate { body, .. } => {
                 if body.len() + chunk.len() > WHOLE_LIMIT {
                     return Err(StreamError::Malformed(format!("answer exceeds {WHOLE_LIMIT} bytes")));
                 }
@@ -204,6 +212,11 @@ impl Pump {
                 let last = complete(last, true).and_then(|()| output.run(report, out, |sink| decode.end(sink)));
                 complete(last, output.grammar.finished())?;
                 output.complete(self.client, echo, out)?;
+            }
+            Flow::Other { body, convert } => {
+                let (converted, usage) = convert(echo.call, self.wire.protocol(), body)?;
+                *report = Report { usage, started: true, finished: true };
+                out.extend_from_slice(&converted);
             }
             Flow::WholeRelay { body } => {
                 self.wire.inspect_response(body, report)?;
@@ -250,7 +263,7 @@ impl Pump {
             }
             Flow::Relay { .. } => self.client.failure_frame(failure, out),
             // Nothing of a whole answer has been sent; the caller still owns the status line.
-            Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } => {}
+            Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
             Flow::Done => return,
         }
         self.failed = true;

@@ -19,13 +19,13 @@ use bytes::Bytes;
 use worker::web_sys::{Request, Response};
 use worker::{Context, Env, event};
 
-use crate::call::{Call, Head, Route, protocol_of, route};
+use crate::call::{Call, Head, Operation, Route, protocol_of, route};
 use crate::exec::{self, Refused, Reply};
 use crate::fault::{Failure, Kind, Millis};
 use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
-use crate::{access, affinity, route as routing};
+use crate::{access, affinity, route as routing, tokens};
 use io::Workerd;
 use reply::Headers;
 use settings::Settings;
@@ -95,6 +95,10 @@ async fn answer_call(head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Res
     let Some(mut ask) = routing::resolve(&call.model, pinned, &io.settings.accounts) else {
         return Err(routing::unknown(&call.model));
     };
+    if call.endpoint.operation == Operation::CountTokens && !routing::relays(&call, &ask, &io.settings.accounts) {
+        let body = tokens::answer(&call)?;
+        return Ok(Headers::new(&call.id, call.protocol()).estimated().send(200, "application/json", &body));
+    }
     ask.affinity = call.affinity;
     let io = Rc::new(io);
     let reply = exec::run(&*io, &call, &ask).await;

@@ -12,10 +12,11 @@ use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Kind, Millis};
+use crate::ir::event::Usage;
 use crate::ir::{Protocol, Request};
 use crate::json::Json;
 use crate::protocol::tools::{self, Restore};
-use crate::protocol::{Outbound, gemini, inbound, messages, responses, seal, turns};
+use crate::protocol::{Outbound, StreamError, embed, gemini, image, inbound, messages, responses, seal, turns};
 
 /// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, Default)]
@@ -77,9 +78,9 @@ pub trait Upstream: Sync {
     /// The wire to use for a client of `protocol`: the client's own wherever the provider has it, else its first.
     fn speaks(&self, protocol: Protocol, target: &Target) -> &'static dyn Outbound;
     /// Whether the provider has its own way to do `operation` on the wire it speaks.
-    fn supports(&self, operation: Operation, wire: Protocol) -> bool {
-        let _ = wire;
-        matches!(operation, Operation::Generate | Operation::Complete)
+    fn supports(&self, operation: Operation, wire: Protocol, target: &Target) -> bool {
+        let _ = (wire, target);
+        operation == Operation::Generate
     }
     /// Quirks of the provider, applied to the canonical request before it is encoded.
     fn adapt(&self, request: &mut Request) {
@@ -104,22 +105,47 @@ pub struct Payload {
     /// The canonical request, when the protocols differ; `None` in a relay.
     pub request: Option<Request>,
     pub restore: Restore,
+    pub reading: Reading,
 }
+
+/// What the provider's answer is.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading {
+    /// A model's, streamed or whole, in the words of the wire.
+    Model,
+    /// A body of another kind, and how to make the client's of it.
+    Other(Convert),
+}
+
+/// From a provider's whole body, on the wire of this protocol, to the client's.
+pub type Convert = fn(&Call, Protocol, &[u8]) -> Result<(Vec<u8>, Usage), StreamError>;
 
 /// The bytes to send: the client's own with a few members spliced when both sides speak one protocol, else a request
 /// composed from the canonical form.
 pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
-    let wire = target.upstream.speaks(call.protocol(), target);
-    let same = wire.protocol() == call.protocol();
-    // What does not count would answer, and be paid for it; and a count has no canonical form.
-    let operation = call.endpoint.operation;
-    if operation == Operation::CountTokens && !(same && target.upstream.supports(operation, wire.protocol())) {
-        let message = format!("{} does not count tokens for this protocol", target.provider);
-        return Err(Failure::new(Kind::NotFound, message).code("unsupported_operation"));
+    match call.endpoint.operation {
+        Operation::Generate | Operation::Complete | Operation::CountTokens => generate(call, target),
+        Operation::Embed | Operation::EmbedOne => other(call, target, embed::request, embed::answer),
+        Operation::Draw => other(call, target, image::request, image::answer),
     }
-    if same {
+}
+
+/// Whether the provider itself can do what `call` asks for, in the client's own words.
+pub fn relays(call: &Call, target: &Target) -> bool {
+    let wire = target.upstream.speaks(call.protocol(), target).protocol();
+    wire == call.protocol() && target.upstream.supports(call.endpoint.operation, wire, target)
+}
+
+fn generate(call: &Call, target: &Target) -> Result<Payload, Failure> {
+    let wire = target.upstream.speaks(call.protocol(), target);
+    let relay = relays(call, target);
+    // What does not count would answer, and be paid for it; and a count has no canonical form.
+    if call.endpoint.operation == Operation::CountTokens && !relay {
+        return Err(unable(target, "count tokens for this protocol"));
+    }
+    if relay {
         let body = relay_body(call, target, wire.protocol());
-        return Ok(Payload { wire, body, stream: call.stream, request: None, restore: Restore::default() });
+        return Ok(payload_of(wire, body, call.stream, Reading::Model));
     }
     let mut request = inbound(call.protocol()).decode_request(call)?;
     target.model.clone_into(&mut request.model);
@@ -128,7 +154,42 @@ pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
     target.upstream.adapt(&mut request);
     let restore = tools::fit(&mut request, wire.tool_rules());
     let body = wire.encode_request(&request)?.into();
-    Ok(Payload { wire, body, stream: request.stream, request: Some(request), restore })
+    let stream = request.stream;
+    Ok(Payload { request: Some(request), restore, ..payload_of(wire, body, stream, Reading::Model) })
+}
+
+fn payload_of(wire: &'static dyn Outbound, body: Bytes, stream: bool, reading: Reading) -> Payload {
+    Payload { wire, body, stream, request: None, restore: Restore::default(), reading }
+}
+
+fn unable(target: &Target, what: &str) -> Failure {
+    let message = format!("{} does not {what}", target.provider);
+    Failure::new(Kind::NotFound, message).code("unsupported_operation")
+}
+
+/// What is not a conversation. Only two wires have such things: OpenAI's, on the Chat side of a provider, and Gemini's.
+fn other(
+    call: &Call,
+    target: &Target,
+    compose: fn(&Call, Protocol, &str) -> Result<Vec<u8>, Failure>,
+    convert: Convert,
+) -> Result<Payload, Failure> {
+    let wire = target.upstream.speaks(Protocol::Chat, target);
+    let (operation, protocol) = (call.endpoint.operation, wire.protocol());
+    if !target.upstream.supports(operation, protocol, target) {
+        return Err(unable(target, if operation == Operation::Draw { "make images" } else { "embed" }));
+    }
+    if call.body.get::<bool>("stream")? == Some(true) {
+        return Err(Failure::unsupported("stream", "the answer comes in one piece"));
+    }
+    // Gemini's batches name the model in every item.
+    let renamed = protocol == Protocol::Gemini && target.model != call.model;
+    let body = if protocol == call.protocol() && !renamed {
+        relay_body(call, target, protocol)
+    } else {
+        compose(call, protocol, &target.model)?.into()
+    };
+    Ok(payload_of(wire, body, false, Reading::Other(convert)))
 }
 
 fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {

@@ -7,6 +7,7 @@
 
 mod calls;
 mod chunk;
+mod completions;
 mod decode;
 mod decode_messages;
 mod decode_request;
@@ -19,7 +20,7 @@ mod refusal;
 mod usage;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
-use crate::call::Call;
+use crate::call::{Call, Operation};
 use crate::fault::Failure;
 use crate::ir::event::{Completion, Sink};
 use crate::ir::{Protocol, Request};
@@ -77,13 +78,22 @@ pub fn wants_usage(call: &Call) -> bool {
 
 impl Inbound for Chat {
     fn decode_request(&self, call: &Call) -> Result<Request, Failure> {
-        decode_request::decode_request(call)
+        match call.endpoint.operation {
+            Operation::Complete => completions::decode_request(call),
+            _ => decode_request::decode_request(call),
+        }
     }
     fn encode_response(&self, done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
-        encode::encode_response(done, echo, out);
+        match echo.call.endpoint.operation {
+            Operation::Complete => completions::encode_response(done, echo, out),
+            _ => encode::encode_response(done, echo, out),
+        }
     }
     fn encoder(&self, echo: &Echo<'_>) -> Box<dyn Encode> {
-        Box::new(encode::Encoder::new(echo))
+        match echo.call.endpoint.operation {
+            Operation::Complete => Box::new(completions::Encoder::new(echo)),
+            _ => Box::new(encode::Encoder::new(echo)),
+        }
     }
     fn encode_failure(&self, failure: &Failure) -> Vec<u8> {
         encode::encode_failure(failure)

@@ -34,6 +34,12 @@ impl Headers {
         self
     }
 
+    /// A number that nobody who knows was asked for.
+    pub fn estimated(mut self) -> Self {
+        self.add("x-sluice-estimate", "1");
+        self
+    }
+
     /// In whole seconds, rounded up: a client that comes back early would only be told to wait again.
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
         if let Some(wait) = wait {
@@ -61,7 +67,7 @@ impl Headers {
     }
 }
 
-const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account, x-sluice-attempts, request-id, \
+const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account, x-sluice-attempts, x-sluice-estimate, request-id, \
                        x-request-id, retry-after";
 
 /// Browsers ask before they send. Every SDK has headers of its own, so whatever is asked for is allowed.

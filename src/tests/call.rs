@@ -20,7 +20,8 @@ fn call(protocol: Protocol, operation: Operation) -> Endpoint {
 
 #[test]
 fn every_endpoint_is_found() {
-    use Operation::{CountTokens, Generate};
+    use Operation::{Complete, CountTokens, Draw, Embed, EmbedOne, Generate};
+    let whole = |endpoint: Endpoint| Endpoint { stream: Some(false), ..endpoint };
     let gemini = |model: &str, operation, stream, json_array| Endpoint {
         model: Some(model.to_owned()),
         stream: Some(stream),
@@ -34,6 +35,14 @@ fn every_endpoint_is_found() {
         ("POST /chat/completions", call(Chat, Generate)),
         ("POST /v1/chat/completions/", call(Chat, Generate)),
         ("POST //v1/chat/completions?x=1", call(Chat, Generate)),
+        ("POST /v1/completions", call(Chat, Complete)),
+        ("POST /v1/embeddings", whole(call(Chat, Embed))),
+        ("POST /deepseek/v1/embeddings", whole(pinned(call(Chat, Embed)))),
+        ("POST /v1/images/generations", whole(call(Chat, Draw))),
+        ("POST /api/embed", whole(call(Ollama, Embed))),
+        ("POST /ollama/api/embeddings", whole(call(Ollama, EmbedOne))),
+        ("POST /v1beta/models/m:embedContent", gemini("m", EmbedOne, false, false)),
+        ("POST /v1beta/models/m:batchEmbedContents", gemini("m", Embed, false, false)),
         ("POST /v1/responses", call(Responses, Generate)),
         ("POST /responses", call(Responses, Generate)),
         ("POST /v1/messages", call(Messages, Generate)),

@@ -234,7 +234,7 @@ fn ollama_is_shown_a_model_by_either_name() {
     let plain = show(&json!({"name": "mine-7b", "verbose": true})).unwrap();
     assert_eq!(plain["capabilities"], json!(["completion", "tools"]));
     assert_eq!(plain["model_info"], json!({"general.architecture": "mine", "general.basename": "mine-7b"}));
-    assert_eq!(show(&json!({"model": "text-embedding-3-small"})).unwrap_err().status, 404);
+    assert_eq!(show(&json!({"model": "embedding-of-mine"})).unwrap_err().status, 404);
     assert_eq!(show(&json!({"model": "openai/text-embedding-3-small"})).unwrap()["capabilities"], json!(["embedding"]));
     let unknown = show(&json!({"model": "unheard-of"})).unwrap_err();
     assert_eq!(

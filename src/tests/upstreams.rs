@@ -10,7 +10,7 @@ use crate::fault::{Fault, Millis, Scope};
 use crate::ir::Protocol;
 use crate::json::Body;
 use crate::protocol::tools::Restore;
-use crate::upstream::{Payload, Refusal, Target, Upstream, anthropic, google, openai};
+use crate::upstream::{Payload, Reading, Refusal, Target, Upstream, anthropic, google, openai};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -45,7 +45,14 @@ pub fn call(protocol: Protocol, body: &Value) -> Call {
 fn request(call: &Call, target: &Target) -> HttpRequest {
     let wire = target.upstream.speaks(call.protocol(), target);
     let body = call.body.bytes().clone();
-    let payload = Payload { wire, body, stream: call.stream, request: None, restore: Restore::default() };
+    let payload = Payload {
+        wire,
+        body,
+        stream: call.stream,
+        request: None,
+        restore: Restore::default(),
+        reading: Reading::Model,
+    };
     target.upstream.request(call, target, &payload).unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 
@@ -226,7 +233,7 @@ fn counting_tokens_has_its_own_address_where_the_provider_counts() {
         let target = setups(variables)[0].target("m");
         let mut call = call(protocol, &json!({"model": "m", "stream": true}));
         call.endpoint.operation = Operation::CountTokens;
-        let supported = target.upstream.supports(Operation::CountTokens, protocol);
+        let supported = target.upstream.supports(Operation::CountTokens, protocol, &target);
         (supported, request(&call, &target).url)
     };
     let (supported, url) = count(&[("ANTHROPIC_API_KEY", "k")], Protocol::Messages);

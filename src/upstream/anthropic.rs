@@ -33,8 +33,8 @@ impl Upstream for Anthropic {
         &Messages
     }
 
-    fn supports(&self, operation: Operation, _: Protocol) -> bool {
-        matches!(operation, Operation::Generate | Operation::Complete | Operation::CountTokens)
+    fn supports(&self, operation: Operation, _: Protocol, _: &Target) -> bool {
+        matches!(operation, Operation::Generate | Operation::CountTokens)
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -43,7 +43,9 @@ impl Upstream for Anthropic {
         let version = if base.ends_with("/v1") { "" } else { "/v1" };
         let endpoint = match call.endpoint.operation {
             Operation::CountTokens => "messages/count_tokens",
-            Operation::Generate | Operation::Complete => "messages",
+            Operation::Generate | Operation::Complete | Operation::Embed | Operation::EmbedOne | Operation::Draw => {
+                "messages"
+            }
         };
         let key = target.credential.access.expose().to_owned();
         let own = vec![("x-api-key", key), ("anthropic-version", VERSION.to_owned())];

@@ -119,8 +119,12 @@ impl Upstream for Demo {
         }
     }
 
-    fn supports(&self, operation: Operation, wire: Protocol) -> bool {
-        operation != Operation::CountTokens || matches!(wire, Protocol::Messages | Protocol::Gemini)
+    fn supports(&self, operation: Operation, wire: Protocol, _: &Target) -> bool {
+        match operation {
+            Operation::Generate => true,
+            Operation::CountTokens => matches!(wire, Protocol::Messages | Protocol::Gemini),
+            Operation::Complete | Operation::Embed | Operation::EmbedOne | Operation::Draw => false,
+        }
     }
 
     fn splices(&self, call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {

@@ -26,8 +26,8 @@ impl Upstream for Google {
         &Gemini
     }
 
-    fn supports(&self, operation: Operation, _: Protocol) -> bool {
-        matches!(operation, Operation::Generate | Operation::Complete | Operation::CountTokens)
+    fn supports(&self, operation: Operation, _: Protocol, _: &Target) -> bool {
+        operation != Operation::Complete
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -37,8 +37,10 @@ impl Upstream for Google {
         let version = if versioned { "" } else { "/v1beta" };
         let method = match (call.endpoint.operation, payload.stream) {
             (Operation::CountTokens, _) => "countTokens",
+            (Operation::Embed, _) => "batchEmbedContents",
+            (Operation::EmbedOne, _) => "embedContent",
             (Operation::Generate | Operation::Complete, true) => "streamGenerateContent?alt=sse",
-            (Operation::Generate | Operation::Complete, false) => "generateContent",
+            (Operation::Generate | Operation::Complete, false) | (Operation::Draw, _) => "generateContent",
         };
         let url = format!("{base}{version}/{}:{method}", resource(&target.model)?);
         let key = target.credential.access.expose().to_owned();

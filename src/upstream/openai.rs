@@ -6,7 +6,7 @@
 use super::refusal::Means::{ModelMissing, Overloaded, Quota, RateLimited, Suspended, Unauthorized};
 use super::refusal::{self, Reading};
 use super::{Payload, Refusal, Target, Upstream, pattern, post};
-use crate::call::{Call, HttpRequest};
+use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
 use crate::json::Json;
@@ -31,6 +31,8 @@ pub struct Compatible {
     pub keyless: bool,
     /// Names it has without being asked; an operator's own list replaces them.
     pub models: &'static [&'static str],
+    /// Models to which `/completions` may be said as it is: a bare prompt means something to them.
+    pub completions: &'static [&'static str],
     /// Models that only `/responses` serves in full; a client of a third protocol is answered from there.
     pub responses_first: &'static [&'static str],
     pub refusals: Reading,
@@ -99,6 +101,7 @@ const ROW: Compatible = Compatible {
     codec: PLAIN,
     keyless: false,
     models: &[],
+    completions: &[],
     responses_first: &[],
     refusals: REFUSALS,
 };
@@ -113,7 +116,23 @@ pub static PROVIDERS: &[Compatible] = &[
         root: "https://api.openai.com",
         responses: Some("/v1"),
         codec: &Chat::OPENAI,
-        models: &["gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "codex-*", "computer-use-*", "ft:*", "!gpt-oss*"],
+        models: &[
+            "gpt-*",
+            "o1*",
+            "o3*",
+            "o4*",
+            "chatgpt-*",
+            "codex-*",
+            "computer-use-*",
+            "ft:*",
+            "text-embedding-3-*",
+            "text-embedding-ada-*",
+            "dall-e-*",
+            "davinci-002",
+            "babbage-002",
+            "!gpt-oss*",
+        ],
+        completions: &["gpt-3.5-turbo-instruct*", "davinci-002", "babbage-002"],
         // Function tools together with reasoning are refused on Chat by the newer reasoning models.
         responses_first: &["gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex-*", "computer-use-*", "!gpt-*-chat*"],
         ..ROW
@@ -225,7 +244,7 @@ pub static PROVIDERS: &[Compatible] = &[
         chat: "/compatible-mode/v1",
         messages: Some("/apps/anthropic/v1"),
         codec: ENABLE_THINKING,
-        models: &["qwen*", "qwq-*", "qvq-*", "!qwen/*", "!qwen-3-*"],
+        models: &["text-embedding-v*", "qwen*", "qwq-*", "qvq-*", "!qwen/*", "!qwen-3-*"],
         ..ROW
     },
     Compatible {
@@ -316,8 +335,24 @@ pub static PROVIDERS: &[Compatible] = &[
         models: &["gpt-oss-*", "llama3.1-*", "llama-3.3-70b", "qwen-3-*", "zai-glm-*"],
         ..ROW
     },
-    Compatible { name: "ollama", stems: &["OLLAMA"], responses: Some("/v1"), codec: EFFORT, keyless: true, ..ROW },
-    Compatible { name: "vllm", stems: &["VLLM"], responses: Some("/v1"), codec: EFFORT, keyless: true, ..ROW },
+    Compatible {
+        name: "ollama",
+        stems: &["OLLAMA"],
+        responses: Some("/v1"),
+        codec: EFFORT,
+        completions: &["*"],
+        keyless: true,
+        ..ROW
+    },
+    Compatible {
+        name: "vllm",
+        stems: &["VLLM"],
+        responses: Some("/v1"),
+        codec: EFFORT,
+        completions: &["*"],
+        keyless: true,
+        ..ROW
+    },
 ];
 
 impl Compatible {
@@ -359,6 +394,15 @@ impl Upstream for Compatible {
         }
     }
 
+    fn supports(&self, operation: Operation, wire: Protocol, target: &Target) -> bool {
+        match operation {
+            Operation::Generate => true,
+            Operation::CountTokens => false,
+            Operation::Complete => wire == Protocol::Chat && pattern::any(self.completions, &target.model),
+            Operation::Embed | Operation::EmbedOne | Operation::Draw => wire == Protocol::Chat,
+        }
+    }
+
     fn splices(&self, call: &Call, wire: Protocol) -> Vec<(&'static str, Option<String>)> {
         if self.codec.dialect.stream_usage { include_usage(call, wire) } else { Vec::new() }
     }
@@ -368,7 +412,7 @@ impl Upstream for Compatible {
         let (path, endpoint) = match payload.wire.protocol() {
             Protocol::Responses => (self.responses.unwrap_or(self.chat), "/responses"),
             Protocol::Messages => (self.messages.unwrap_or(self.chat), "/messages"),
-            Protocol::Chat | Protocol::Gemini | Protocol::Ollama => (self.chat, "/chat/completions"),
+            Protocol::Chat | Protocol::Gemini | Protocol::Ollama => (self.chat, endpoint(call, payload)),
         };
         let url = format!("{root}{}{endpoint}", if known { path } else { "" });
         let key = target.credential.access.expose();
@@ -388,6 +432,15 @@ impl Upstream for Compatible {
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, self.refusals, now)
+    }
+}
+
+fn endpoint(call: &Call, payload: &Payload) -> &'static str {
+    match call.endpoint.operation {
+        Operation::Complete if payload.request.is_none() => "/completions",
+        Operation::Generate | Operation::Complete | Operation::CountTokens => "/chat/completions",
+        Operation::Embed | Operation::EmbedOne => "/embeddings",
+        Operation::Draw => "/images/generations",
     }
 }
 

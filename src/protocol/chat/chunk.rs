@@ -41,6 +41,9 @@ pub struct Choice<'a> {
     /// In a whole answer.
     #[serde(borrow)]
     pub message: Option<Message<'a>>,
+    /// Of a completion of a bare prompt.
+    #[serde(borrow)]
+    pub text: Option<Text<'a>>,
     #[serde(borrow)]
     pub finish_reason: Option<Text<'a>>,
     /// Moonshot puts it here.

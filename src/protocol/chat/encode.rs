@@ -193,8 +193,10 @@ fn travelling(seal: Option<&Seal>) -> Option<&Seal> {
     seal.filter(|seal| seal.issuer != Issuer::Google)
 }
 
-fn write_identity(call: &Call, object: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\"id\":\"chatcmpl-");
+pub(super) fn write_identity(call: &Call, object: &str, out: &mut Vec<u8>) {
+    let prefix = if object == "text_completion" { "cmpl-" } else { "chatcmpl-" };
+    out.extend_from_slice(b"\"id\":\"");
+    out.extend_from_slice(prefix.as_bytes());
     write_escaped(&call.id, out);
     out.extend_from_slice(b"\",\"object\":");
     write_str(object, out);

@@ -60,8 +60,9 @@ impl Inspect for Inspector {
         let alone = choices.first.is_none();
         self.answered |= !alone;
         let mut usage = chunk.usage;
-        for Choice { delta, message, finish_reason, usage: inner, .. } in choices {
+        for Choice { delta, message, text, finish_reason, usage: inner, .. } in choices {
             usage = usage.or(inner);
+            report.started |= text.is_some_and(|text| !text.is_empty());
             report.started |= delta.or(message).is_some_and(|message| has_content(&message));
             match finish_reason.as_deref() {
                 None | Some("" | "null") => {}

@@ -30,7 +30,7 @@ impl Head {
         out.extend_from_slice(&self.bytes);
         out.extend_from_slice(match self.operation {
             Operation::Complete => b",\"response\":\"".as_slice(),
-            Operation::Generate | Operation::CountTokens => b",\"message\":{\"role\":\"assistant\",\"content\":\"",
+            _ => b",\"message\":{\"role\":\"assistant\",\"content\":\"",
         });
     }
 

@@ -1,0 +1,71 @@
+//! Estimated token counts.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::upstreams::setups;
+use crate::call::{Call, Head, Route, route};
+use crate::fault::Failure;
+use crate::route::{relays, resolve};
+use crate::tokens::answer;
+
+fn call(path: &str, body: &Value) -> Call {
+    let head = Head { method: "POST", path, query: "", header: &|_| None };
+    let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { panic!("{path}") };
+    Call::read(endpoint, Bytes::from(body.to_string()), &head, "7", 1_700_000_000).unwrap()
+}
+
+fn messages(content: Value, tools: Value) -> Result<Value, Failure> {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": content}], "tools": tools});
+    answer(&call("/v1/messages/count_tokens", &body)).map(|bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+#[test]
+fn every_script_costs_what_it_costs() {
+    let text = |text: &str| messages(json!(text), json!([])).unwrap()["input_tokens"].as_u64().unwrap();
+    #[rustfmt::skip]
+    let table = [
+        ("a", 5), ("four", 5), ("eight ch", 6), ("日本語", 7), ("한국어", 7), ("привет", 7), ("हिन्दी", 10), ("😀", 5),
+    ];
+    for (words, expected) in table {
+        assert_eq!(text(words), expected, "{words}");
+    }
+}
+
+#[test]
+fn pictures_and_tools_count_and_nothing_counts_nothing() {
+    let count = |content, tools| messages(content, tools).unwrap()["input_tokens"].as_u64().unwrap();
+    let image =
+        json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A".repeat(40_000)}}]);
+    assert_eq!(count(image, json!([])), 1_604);
+    let tool = json!([{"name": "f", "description": "does", "input_schema": {"type": "object", "properties": {}}}]);
+    assert!(count(json!("a"), tool) > 20);
+    let empty = answer(&call("/v1beta/models/m:countTokens", &json!({"contents": []}))).unwrap();
+    assert_eq!(empty, br#"{"totalTokens":1}"#);
+    let gemini = json!({"generateContentRequest": {"model": "models/m", "contents": [{"parts": [{"text": "four"}]}]}});
+    assert_eq!(answer(&call("/v1beta/models/m:countTokens", &gemini)).unwrap(), br#"{"totalTokens":5}"#);
+}
+
+#[test]
+fn a_request_that_makes_no_sense_has_no_count() {
+    let failure = messages(json!([{"type": "image"}]), json!([])).unwrap_err();
+    assert_eq!((failure.status, failure.param.is_some()), (400, true), "{}", failure.message);
+}
+
+#[test]
+fn only_who_counts_in_the_clients_words_is_asked() {
+    let setups = setups(&[("ANTHROPIC_API_KEY", "k"), ("GEMINI_API_KEY", "k"), ("OPENAI_API_KEY", "k")]);
+    let asked = |path: &str, model: &str| {
+        let call = call(path, &json!({"model": model}));
+        relays(&call, &resolve(model, None, &setups).unwrap(), &setups)
+    };
+    let (anthropic, gemini) = ("/v1/messages/count_tokens", "/v1beta/models/m:countTokens");
+    #[rustfmt::skip]
+    let table = [
+        (anthropic, "claude-sonnet-5", true), (anthropic, "gemini-2.5-pro", false), (anthropic, "gpt-5", false),
+        (gemini, "gemini-2.5-pro", true), (gemini, "claude-sonnet-5", false), (gemini, "gpt-4o", false),
+    ];
+    for (path, model, expected) in table {
+        assert_eq!(asked(path, model), expected, "{path} {model}");
+    }
+}
