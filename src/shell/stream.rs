@@ -142,10 +142,13 @@ impl Answering {
         self.written(result)
     }
 
-    /// The provider was silent for too long, or was cut off.
+    /// The provider was silent for too long, or was cut off. No bytes: the answer was complete by then.
     pub fn broke(&mut self, stalled: bool) -> Uint8Array {
         self.out.clear();
-        self.fail(&cause(stalled));
+        let echo = Echo { call: &self.call, request: None };
+        if let Err(error) = self.pump.broke(cause(stalled), &echo, &mut self.out) {
+            self.fail(&error);
+        }
         Uint8Array::from(&*self.out)
     }
 
