@@ -14,6 +14,7 @@ mod gemini;
 mod json;
 mod laws;
 mod limits;
+mod matrix;
 mod messages;
 mod models;
 mod ollama;
