@@ -23,31 +23,37 @@ const WIRES = {
   gemini: { key: 'gemini-key-a', model: 'gemini-2.5-flash' },
 };
 
-/** The programs, and a wire that is not their own. `run`: what makes it use us, given our address, a model and its home. `tool`: the shell's name and arguments. */
+/** Without a terminal, whose last words get lost on a busy machine. */
+const PLAIN_SHELL = { shell: { enableInteractiveShell: false } };
+
+/** Codex with `model`, at a provider that is of our own making unless `provider` names its own. */
+const codex = (url, model, provider = 'model_provider = "sluice"') => ({
+  program: 'codex',
+  args: ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', PROMPT],
+  files: {
+    '.codex/config.toml': `
+      model = "${model}"
+      ${provider}
+      check_for_update_on_startup = false
+      [analytics]
+      enabled = false
+      [model_providers.sluice]
+      name = "Sluice"
+      base_url = "${url}/v1"
+      env_key = "SLUICE_KEY"
+      wire_api = "responses"
+    `,
+  },
+  env: { SLUICE_KEY: KEY },
+});
+
+/** Each with a wire that is not its own, its name and arguments for a shell, and what makes it use us. */
 const AGENTS = [
   {
     package: ['@openai/codex', '0.169.0'],
     wire: 'messages',
     tool: { name: 'exec_command', input: { cmd: COMMAND } },
-    run: (url, model) => ({
-      program: 'codex',
-      args: ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', PROMPT],
-      files: {
-        '.codex/config.toml': `
-          model = "${model}"
-          model_provider = "sluice"
-          check_for_update_on_startup = false
-          [analytics]
-          enabled = false
-          [model_providers.sluice]
-          name = "Sluice"
-          base_url = "${url}/v1"
-          env_key = "SLUICE_KEY"
-          wire_api = "responses"
-        `,
-      },
-      env: { SLUICE_KEY: KEY },
-    }),
+    run: (url, model) => codex(url, model),
   },
   {
     // Its built-in provider asks for a WebSocket first.
@@ -55,19 +61,20 @@ const AGENTS = [
     wire: 'gemini',
     tool: { name: 'exec_command', input: { cmd: COMMAND } },
     run: (url, model) => ({
-      program: 'codex',
-      args: ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', PROMPT],
-      files: {
-        '.codex/config.toml': `
-          model = "${model}"
-          openai_base_url = "${url}/v1"
-          check_for_update_on_startup = false
-          [analytics]
-          enabled = false
-        `,
-      },
+      ...codex(url, model, `openai_base_url = "${url}/v1"`),
       env: { OPENAI_API_KEY: KEY, CODEX_API_KEY: KEY },
     }),
+  },
+  {
+    // Its default model has one freeform tool, in a namespace, that runs JavaScript.
+    package: ['@openai/codex', '0.169.0'],
+    wire: 'messages',
+    model: 'gpt-6.1-sol',
+    tool: {
+      name: 'functions__exec',
+      input: { input: `text((await tools.exec_command({ cmd: ${JSON.stringify(COMMAND)} })).output)` },
+    },
+    run: (url, model) => codex(`${url}/anthropic`, model),
   },
   {
     package: ['@anthropic-ai/claude-code', '2.1.329'],
@@ -99,6 +106,7 @@ const AGENTS = [
           privacy: { usageStatisticsEnabled: false },
           telemetry: { enabled: false },
           general: { disableAutoUpdate: true, disableUpdateNag: true, enableAutoUpdate: false },
+          tools: PLAIN_SHELL,
         }),
       },
       env: { GEMINI_API_KEY: KEY, GOOGLE_GEMINI_BASE_URL: url, GEMINI_CLI_TRUST_WORKSPACE: 'true' },
@@ -116,6 +124,7 @@ const AGENTS = [
           privacy: { usageStatisticsEnabled: false },
           telemetry: { enabled: false },
           general: { disableAutoUpdate: true, enableAutoUpdate: false },
+          tools: PLAIN_SHELL,
         }),
       },
       env: { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1`, OPENAI_MODEL: model },
@@ -141,11 +150,11 @@ function run(file, args, options) {
 
 for (const agent of AGENTS) {
   const [name, version] = agent.package;
-  test(`${name} ${version} works through ${agent.wire}`, { timeout: 400_000 }, async (t) => {
+  test(`${name} ${version} works through ${agent.wire}${agent.model ? `, as ${agent.model}` : ''}`, { timeout: 400_000 }, async (t) => {
     const folder = await installed(t, name, version);
     if (folder === undefined) return;
     const sluice = await Sluice.start(t);
-    const { key, model } = WIRES[agent.wire];
+    const { key, model } = { ...WIRES[agent.wire], ...(agent.model && { model: agent.model }) };
     sluice.provider.script(
       [key, key.replace(/a$/, 'b')],
       behave.answer(({ tools, results }) => {

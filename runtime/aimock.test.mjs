@@ -22,17 +22,20 @@ before(async (t) => {
   mock = new LLMock({ port: 0, chunkSize: 5, logLevel: 'silent' });
   t.after(() => mock.stop());
   await mock.start();
-  mock.on({ userMessage: 'weather', hasToolResult: false }, { toolCalls: [{ name: 'get_weather', arguments: JSON.stringify(INPUT) }] });
-  mock.on({ userMessage: 'weather', hasToolResult: true, toolResultContains: 'drizzle' }, { content: 'It will drizzle.' });
+  const call = { name: 'get_weather', arguments: JSON.stringify(INPUT) };
+  mock.on({ userMessage: 'weather', hasToolResult: false }, { toolCalls: [call] });
+  mock.on({ userMessage: 'weather', toolResultContains: 'drizzle' }, { content: 'It will drizzle.' });
   mock.on({ userMessage: 'hello' }, { content: TEXT });
   mock.on({ userMessage: 'ponder' }, { content: TEXT, reasoning: 'First this, then that.' });
+  const refuse = (said, status, type, message, more) =>
+    mock.on({ userMessage: said }, { error: { message, type }, status, ...more });
+  refuse('overload', 503, 'overloaded_error', 'too many of us');
+  refuse('rate', 429, 'rate_limit_error', 'slow down', { retryAfter: 9 });
+  refuse('refuse', 400, 'invalid_request_error', 'temperature: out of range');
   mock.on({ userMessage: 'break off' }, { content: TEXT }, { truncateAfterChunks: 3 });
-  mock.on({ userMessage: 'overload' }, { error: { message: 'too many of us', type: 'overloaded_error' }, status: 503 });
-  mock.on({ userMessage: 'rate' }, { error: { message: 'slow down', type: 'rate_limit_error' }, status: 429, retryAfter: 9 });
-  mock.on({ userMessage: 'refuse' }, { error: { message: 'temperature: out of range', type: 'invalid_request_error' }, status: 400 });
-  mock.on({ userMessage: 'chaos drop' }, { content: TEXT }, { chaos: { dropRate: 1 } });
-  mock.on({ userMessage: 'chaos malformed' }, { content: TEXT }, { chaos: { malformedRate: 1 } });
-  mock.on({ userMessage: 'chaos disconnect' }, { content: TEXT }, { chaos: { disconnectRate: 1 } });
+  for (const chaos of ['drop', 'malformed', 'disconnect']) {
+    mock.on({ userMessage: `chaos ${chaos}` }, { content: TEXT }, { chaos: { [`${chaos}Rate`]: 1 } });
+  }
   sluice = await Sluice.start(t, {
     OPENAI_BASE_URL: `${mock.url}/v1`,
     ANTHROPIC_BASE_URL: `${mock.url}/v1`,

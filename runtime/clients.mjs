@@ -37,9 +37,7 @@ const chat = {
             {
               role: 'assistant',
               content: null,
-              tool_calls: [
-                { id: past.call.id, type: 'function', function: { name: past.call.name, arguments: JSON.stringify(past.call.input) } },
-              ],
+              tool_calls: [{ id: past.call.id, type: 'function', function: { name: past.call.name, arguments: JSON.stringify(past.call.input) } }],
             },
             { role: 'tool', tool_call_id: past.call.id, content: past.result },
           ]
@@ -67,8 +65,10 @@ const chat = {
       return {
         said: joined(deltas.map((delta) => delta.content)),
         calls: failed ? [] : chatCalls(calls),
-        // Either would do for some client.
-        ended: failed ? finish !== undefined || events(text).includes('[DONE]') : finish === (calls.length > 0 ? 'tool_calls' : 'stop'),
+        // After an error, any word for the end is one too many.
+        ended: failed
+          ? finish !== undefined || events(text).includes('[DONE]')
+          : finish === (calls.length > 0 ? 'tool_calls' : 'stop'),
         failed,
       };
     },
