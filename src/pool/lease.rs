@@ -37,9 +37,10 @@ impl Lease {
         self.began.plus(TERM)
     }
 
-    /// Note an attempt; whether it had been noted before.
-    pub fn saw(&mut self, slot: u32, attempt: &Attempt) -> bool {
+    /// Note an attempt; whether it had been noted before. An answer is news twice: when it begins and when it is done.
+    pub fn saw(&mut self, slot: u32, attempt: &Attempt, done: bool) -> bool {
         let outcome = match attempt.outcome {
+            Outcome::Answered if done => 3,
             Outcome::Answered => 0,
             Outcome::Failed(_) => 1,
             Outcome::Cancelled => 2,

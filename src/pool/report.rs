@@ -37,7 +37,7 @@ impl Pool {
     fn learn(&mut self, attempt: &Attempt, settlement: &Settlement, lease: Option<&mut Lease>, now: Millis) {
         let number = self.slot(&attempt.account);
         let bind = lease.as_ref().and_then(|lease| lease.places.iter().find(|place| place.slot == number)?.bind);
-        if lease.is_some_and(|lease| lease.saw(number, attempt)) {
+        if lease.is_some_and(|lease| lease.saw(number, attempt, settlement.done)) {
             return;
         }
         let Some(slot) = self.slots.get_mut(number as usize) else { return };

@@ -41,6 +41,7 @@ fn a_lost_report_frees_its_place_after_ten_minutes() {
     pool.plan(&ask("m"), at(0)).unwrap();
     assert!(matches!(pool.plan(&ask("m"), at(599_999)), Err(Denial::Busy { .. })));
     assert!(pool.plan(&ask("m"), at(600_000)).is_ok());
+    assert_eq!(pool.explain(&ask("m"), at(600_000)).accounts[0].words, "busy with 1 calls", "not two");
     assert_eq!(pool.sizes().1, 1, "lost leases are forgotten");
 }
 
@@ -69,6 +70,11 @@ fn a_report_that_is_sent_twice_counts_once() {
     pool.report(&first_half, at(2000));
     pool.report(&first_half, at(4000));
     assert_eq!(rest(&pool, "m", at(4000)), Some(2500), "not later the second time");
+    tell(&mut pool, "a", "m", Outcome::Answered, at(4001), at(4002));
+    for again in [&failed, &first_half] {
+        pool.report(again, at(5000));
+        assert_eq!(rest(&pool, "m", at(5000)), None, "a success has come since");
+    }
 }
 
 #[test]

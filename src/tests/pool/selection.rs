@@ -189,7 +189,7 @@ fn a_conversation_that_is_only_crowded_out_comes_back() {
     let one = pool.plan(&talk(7), at(0)).unwrap();
     let two = pool.plan(&talk(7), at(1)).unwrap();
     assert_ne!(first(&one), first(&two));
-    for plan in [&two, &one] {
+    for plan in [&one, &two] {
         answer(&mut pool, plan, at(2));
     }
     assert_eq!(first(&pool.plan(&talk(7), at(3)).unwrap()), first(&one));
@@ -278,6 +278,7 @@ fn a_provider_that_is_down_goes_after_the_others_of_its_tier() {
     let mut pool = pool(&accounts);
     let ask = Ask { tiers: vec![vec![goal("p", "m"), goal("q", "m")]], ..Ask::default() };
     for n in 0..20 {
+        assert!(!pool.is_broken("p", at(n)), "{n} failures are too few to tell");
         fail(&mut pool, &format!("p{n}"), Fault::Transport, at(n));
     }
     assert!(pool.is_broken("p", at(20)));
@@ -304,6 +305,7 @@ fn pace_is_a_moving_average_of_finished_answers() {
     let mut finish = |first_ms, tokens, total, now| {
         let plan = pool.plan(&ask("m"), at(now)).unwrap();
         let answered = Attempt { first_ms: Some(first_ms), ..attempt("a", "m", Outcome::Answered, at(now)) };
+        pool.report(&Settlement { done: false, ..settlement(&plan, vec![answered.clone()]) }, at(now + first_ms));
         let mut settlement = settlement(&plan, vec![answered]);
         settlement.usage.output = tokens;
         pool.report(&settlement, at(now + total));
