@@ -20,6 +20,7 @@ mod models;
 mod ollama;
 mod operations;
 mod pool;
+mod relay;
 mod responses;
 mod rig;
 mod route;
