@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::fault::{Failure, Kind};
+use crate::form;
 use crate::ir::Protocol;
 use crate::json::Body;
 
@@ -20,6 +21,10 @@ pub enum Operation {
     EmbedOne,
     /// A picture of what is described.
     Draw,
+    /// A picture of other pictures.
+    Redraw,
+    /// Whatever a provider has under a path that means nothing here.
+    Raw,
 }
 
 /// Where a path leads.
@@ -45,6 +50,14 @@ pub enum Route {
     Call(Endpoint),
 }
 
+/// What a raw relay repeats of the request's first line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub method: &'static str,
+    /// What follows the version, and the query without our own key.
+    pub path: String,
+}
+
 /// What the path alone says about a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -56,6 +69,8 @@ pub struct Endpoint {
     pub stream: Option<bool>,
     /// A Gemini stream without `alt=sse` is one JSON array.
     pub json_array: bool,
+    /// Of a raw relay.
+    pub line: Option<Line>,
     /// `/{provider}/v1/...` pins a provider.
     pub provider: Option<String>,
 }
@@ -106,12 +121,23 @@ pub struct Call {
 impl Call {
     /// Read a request. `id` and `created` are what the pure core cannot make.
     pub fn read(endpoint: Endpoint, body: Bytes, head: &Head<'_>, id: &str, created: u64) -> Result<Self, Failure> {
-        let body = Body::parse(body)?;
+        let kind = (head.header)("content-type").unwrap_or_default();
+        let raw = endpoint.operation == Operation::Raw;
+        let is_form = endpoint.operation == Operation::Redraw && form::is_form(&kind);
+        let body = if raw || is_form { Body::opaque(body) } else { Body::parse(body)? };
         let model = match &endpoint.model {
-            Some(model) => model.clone(),
-            None => body.get::<String>("model")?.ok_or_else(|| Failure::invalid("model", "is missing"))?,
+            Some(model) => Some(model.clone()),
+            None if is_form => {
+                let fields = form::fields(&kind, body.bytes());
+                let fields = fields.ok_or_else(|| Failure::new(Kind::InvalidRequest, "the form could not be read"))?;
+                let model = fields.iter().find(|field| field.name == "model");
+                model.map(|field| String::from_utf8_lossy(body.at(&field.span)).into_owned())
+            }
+            None if raw => Some(String::new()),
+            None => body.get::<String>("model")?,
         };
-        if model.is_empty() {
+        let model = model.ok_or_else(|| Failure::invalid("model", "is missing"))?;
+        if model.is_empty() && !raw {
             return Err(Failure::invalid("model", "is empty"));
         }
         let stream = match endpoint.stream {
@@ -119,7 +145,10 @@ impl Call {
             // Ollama streams unless it is told not to.
             None => body.get::<bool>("stream")?.unwrap_or(endpoint.protocol == Protocol::Ollama),
         };
-        let headers = RELAYED.iter().filter_map(|name| Some((*name, (head.header)(name)?))).collect();
+        let mut headers: Vec<_> = RELAYED.iter().filter_map(|name| Some((*name, (head.header)(name)?))).collect();
+        if (raw || is_form) && !kind.is_empty() {
+            headers.push(("content-type", kind));
+        }
         Ok(Self { id: id.to_owned(), endpoint, model, stream, body, headers, affinity: None, created })
     }
 
@@ -187,6 +216,7 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
             model: None,
             stream: None,
             json_array: false,
+            line: None,
             provider: provider.clone(),
         }))
     };
@@ -203,6 +233,7 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
         "v1/completions" | "completions" => ("POST", call(Protocol::Chat, Operation::Complete)),
         "v1/embeddings" | "embeddings" => ("POST", whole(Protocol::Chat, Operation::Embed)),
         "v1/images/generations" | "images/generations" => ("POST", whole(Protocol::Chat, Operation::Draw)),
+        "v1/images/edits" | "images/edits" => ("POST", whole(Protocol::Chat, Operation::Redraw)),
         "v1/responses" | "responses" => ("POST", call(Protocol::Responses, Operation::Generate)),
         "v1/messages" | "messages" => ("POST", call(Protocol::Messages, Operation::Generate)),
         "v1/messages/count_tokens" | "messages/count_tokens" => {
@@ -226,7 +257,7 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
             )) => {
                 return model_route(head, path, rest, provider);
             }
-            _ => return Err(unknown(head)),
+            _ => return raw_route(head, path, provider),
         },
     };
     if method == head.method || method == "GET" && head.method == "HEAD" {
@@ -234,6 +265,36 @@ pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Rout
     } else {
         Err(wrong_method(head, method))
     }
+}
+
+/// Any other path below `v1/`, for a provider that was named: nobody else could know what it means.
+fn raw_route(head: &Head<'_>, path: &str, provider: Option<String>) -> Result<Route, Failure> {
+    let Some(rest) = path.strip_prefix("v1/") else { return Err(unknown(head)) };
+    let strays = |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(char::is_control);
+    if rest.contains('\\') || rest.split('/').any(strays) {
+        return Err(unknown(head));
+    }
+    let Some(provider) = provider else {
+        let message = format!("{}; a provider's own is at /{{provider}}/{}", unknown(head).message, printable(path));
+        return Err(Failure::new(Kind::NotFound, message));
+    };
+    let Some(method) = ["GET", "POST", "DELETE"].into_iter().find(|method| *method == head.method) else {
+        return Err(wrong_method(head, "GET, POST or DELETE"));
+    };
+    let encoded = head.path.split_once("/v1/").map_or("", |(_, rest)| rest).trim_end_matches('/');
+    let query: Vec<&str> = head.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("key=")).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    let path = format!("{encoded}{mark}{}", query.join("&"));
+    Ok(Route::Call(Endpoint {
+        protocol: protocol_of(head.path),
+        operation: Operation::Raw,
+        model: None,
+        // It is passed on as it comes.
+        stream: Some(true),
+        json_array: false,
+        line: Some(Line { method, path }),
+        provider: Some(provider),
+    }))
 }
 
 /// `models/{id}` and `models/{id}:{method}`. A model id may itself contain slashes and colons.
@@ -261,6 +322,7 @@ fn model_route(head: &Head<'_>, path: &str, rest: &str, provider: Option<String>
         operation,
         model: Some(model.to_owned()),
         stream: Some(stream),
+        line: None,
         json_array: stream && head.query("alt").as_deref() != Some("sse"),
         provider,
     }))

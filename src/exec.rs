@@ -3,6 +3,7 @@
 //! A candidate has committed when content has arrived. Before that its bytes are held back and any fault moves on to the
 //! next candidate unseen; a fault of the request itself ends the call. Nobody is tried twice, nobody sleeps.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::ir::event::Usage;
 use crate::pool::{Ask, Attempt, Candidate, Denial, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
 use crate::pump::{Answering, Pump, failure_of};
-use crate::upstream::{Payload, Refusal, Target, payload};
+use crate::upstream::{Payload, Reading, Refusal, Target, payload};
 
 /// A provider's body. One per runtime.
 pub trait Source {
@@ -44,7 +45,7 @@ pub enum Reply<B> {
 
 /// A committed answer: `head` is ready to be sent, `rest` follows through the pump.
 pub struct Answer<B> {
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
     pub head: Vec<u8>,
     pub rest: Option<(B, Pump)>,
     pub trace: Trace,
@@ -150,7 +151,7 @@ pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
 
 /// A candidate's answer, as far as it is known.
 struct Committed<B> {
-    content_type: &'static str,
+    content_type: Cow<'static, str>,
     head: Vec<u8>,
     rest: Option<(B, Pump)>,
     usage: Usage,
@@ -182,7 +183,8 @@ async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Commi
     let streamed = is_stream(&response.headers, payload.stream);
     let mut pump = Pump::new(&Answering { call, payload: &payload, streamed, secret: &target.credential.access });
     let echo = Echo { call, request: payload.request.as_ref() };
-    let (mut body, mut head) = (response.body, Vec::new());
+    let HttpResponse { headers, mut body, .. } = response;
+    let mut head = Vec::new();
     let mut outcome = Outcome::Answered;
     let mut ended = false;
     while !(ended || pump.started() && call.stream) {
@@ -200,7 +202,7 @@ async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Commi
         };
         if let Err(error) = step {
             let committed = pump.started() && call.stream;
-            let failed = broken(io, call, target, &payload, &response.headers, &error);
+            let failed = broken(io, call, target, &payload, &headers, &error);
             if !committed {
                 return Err(failed);
             }
@@ -212,7 +214,11 @@ async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Commi
         }
     }
     let client = inbound(call.protocol());
-    let content_type = if call.stream { client.stream_type(call) } else { "application/json" };
+    let content_type = match payload.reading {
+        Reading::Raw => header(&headers, "content-type").unwrap_or("application/octet-stream").to_owned().into(),
+        Reading::Model | Reading::Other(_) if call.stream => client.stream_type(call).into(),
+        Reading::Model | Reading::Other(_) => "application/json".into(),
+    };
     let usage = pump.report().usage;
     let rest = if ended { None } else { Some((body, pump)) };
     Ok(Committed { content_type, head, rest, usage, outcome })

@@ -180,6 +180,16 @@ impl Body {
         Ok(Self { bytes, index })
     }
 
+    /// A body that is no JSON, or none of our business.
+    pub fn opaque(bytes: Bytes) -> Self {
+        Self { bytes, index: Vec::new() }
+    }
+
+    /// A part of the source; nothing beyond its end.
+    pub fn at(&self, span: &Range<usize>) -> &[u8] {
+        self.bytes.get(span.clone()).unwrap_or_default()
+    }
+
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }

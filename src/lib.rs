@@ -17,6 +17,7 @@
 
 // Modules in the order a request meets them.
 pub mod call;
+pub mod form;
 pub mod json;
 
 pub mod access;

@@ -46,6 +46,8 @@ enum Flow {
         decode: Box<dyn Decode>,
         output: Output,
     },
+    /// Bytes that are nobody's business here.
+    Raw,
     /// No answer of a model.
     Other {
         body: Vec<u8>,
@@ -108,6 +110,7 @@ impl Pump {
         let framer = || Framer::new(wire.framing());
         let relay = payload.request.is_none();
         let flow = match (payload.reading, relay && streamed == call.stream, streamed) {
+            (Reading::Raw, ..) => Flow::Raw,
             (Reading::Other(convert), ..) => Flow::Other { body: Vec::new(), convert },
             (Reading::Model, true, true) => Flow::Relay {
                 framer: framer(),
@@ -178,6 +181,11 @@ impl Pump {
                 body.extend_from_slice(chunk);
                 Ok(())
             }
+            Flow::Raw => {
+                out.extend_from_slice(chunk);
+                report.started |= !chunk.is_empty();
+                Ok(())
+            }
             Flow::Done => Ok(()),
         }
     }
@@ -235,6 +243,7 @@ impl Pump {
                 }
                 output.complete(self.client, echo, out)?;
             }
+            Flow::Raw => *report = Report { started: true, finished: true, ..*report },
             Flow::Done => {}
         }
         self.flow = Flow::Done;
@@ -264,6 +273,8 @@ impl Pump {
             Flow::Relay { .. } => self.client.failure_frame(failure, out),
             // Nothing of a whole answer has been sent; the caller still owns the status line.
             Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
+            // An answer of an unknown kind has no room for words of ours.
+            Flow::Raw => {}
             Flow::Done => return,
         }
         self.failed = true;

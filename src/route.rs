@@ -52,6 +52,13 @@ fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
     }
 }
 
+/// Anything of one provider, for a relay that does not know what it carries. An account restricted to some models is
+/// not asked: nobody could tell whether this is one of them.
+pub fn whatever(provider: &str, setups: &[Setup]) -> Option<Ask> {
+    let setup = setups.iter().find(|setup| setup.answers_to(provider))?;
+    Some(Ask { tiers: vec![vec![goal(setup, "")]], ..Ask::default() })
+}
+
 /// Whether any of those asked could do what `call` wants in the client's own words.
 pub fn relays(call: &Call, ask: &Ask, setups: &[Setup]) -> bool {
     ask.tiers.iter().flatten().any(|goal| {

@@ -92,7 +92,11 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
 async fn answer_call(head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
     let header = (head.header)("x-sluice-provider");
     let pinned = call.endpoint.provider.as_deref().or(header.as_deref());
-    let Some(mut ask) = routing::resolve(&call.model, pinned, &io.settings.accounts) else {
+    let asked = match (call.endpoint.operation, pinned) {
+        (Operation::Raw, Some(provider)) => routing::whatever(provider, &io.settings.accounts),
+        _ => routing::resolve(&call.model, pinned, &io.settings.accounts),
+    };
+    let Some(mut ask) = asked else {
         return Err(routing::unknown(&call.model));
     };
     if call.endpoint.operation == Operation::CountTokens && !routing::relays(&call, &ask, &io.settings.accounts) {
@@ -110,10 +114,10 @@ async fn answer_call(head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Res
         Reply::Answer(answer) => {
             let headers = headers.trace(&answer.trace);
             match answer.rest {
-                None => headers.send(200, answer.content_type, &answer.head),
+                None => headers.send(200, &answer.content_type, &answer.head),
                 Some((body, pump)) => {
                     let stream = stream::drive(body, pump, &answer.head, call, answer.trace, io);
-                    headers.stream(answer.content_type, &stream)
+                    headers.stream(&answer.content_type, &stream)
                 }
             }
         }

@@ -115,6 +115,8 @@ pub enum Reading {
     Model,
     /// A body of another kind, and how to make the client's of it.
     Other(Convert),
+    /// Bytes of any type, the client's as they come.
+    Raw,
 }
 
 /// From a provider's whole body, on the wire of this protocol, to the client's.
@@ -127,6 +129,11 @@ pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
         Operation::Generate | Operation::Complete | Operation::CountTokens => generate(call, target),
         Operation::Embed | Operation::EmbedOne => other(call, target, embed::request, embed::answer),
         Operation::Draw => other(call, target, image::request, image::answer),
+        Operation::Redraw => match image::relayed_form(call, target) {
+            Some(body) => raw(call, target, body),
+            None => other(call, target, image::request, image::answer),
+        },
+        Operation::Raw => raw(call, target, call.body.bytes().clone()),
     }
 }
 
@@ -177,7 +184,10 @@ fn other(
     let wire = target.upstream.speaks(Protocol::Chat, target);
     let (operation, protocol) = (call.endpoint.operation, wire.protocol());
     if !target.upstream.supports(operation, protocol, target) {
-        return Err(unable(target, if operation == Operation::Draw { "make images" } else { "embed" }));
+        return Err(unable(
+            target,
+            if matches!(operation, Operation::Draw | Operation::Redraw) { "make images" } else { "embed" },
+        ));
     }
     if call.body.get::<bool>("stream")? == Some(true) {
         return Err(Failure::unsupported("stream", "the answer comes in one piece"));
@@ -190,6 +200,14 @@ fn other(
         compose(call, protocol, &target.model)?.into()
     };
     Ok(payload_of(wire, body, false, Reading::Other(convert)))
+}
+
+fn raw(call: &Call, target: &Target, body: Bytes) -> Result<Payload, Failure> {
+    let wire = target.upstream.speaks(Protocol::Chat, target);
+    if !target.upstream.supports(call.endpoint.operation, wire.protocol(), target) {
+        return Err(unable(target, "have other endpoints here"));
+    }
+    Ok(payload_of(wire, body, call.stream, Reading::Raw))
 }
 
 fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
@@ -214,7 +232,14 @@ const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 /// A POST of `payload` with what every provider gets: content type, our own name, the client's headers that belong to
 /// the wire, and last the operator's, which replace those of the same name.
 fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(&str, String)>) -> HttpRequest {
-    let accept = if payload.stream { "text/event-stream" } else { "application/json" };
+    let line = call.endpoint.line.as_ref();
+    let accept = if matches!(payload.reading, Reading::Raw) {
+        "*/*"
+    } else if payload.stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
     let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
     let mut set = |name: &str, value: &str| match headers.iter_mut().find(|(known, _)| known == name) {
         Some((_, old)) => value.clone_into(old),
@@ -231,10 +256,15 @@ fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(
             set(name, value);
         }
     }
+    if let (Reading::Raw, Some((_, kind))) =
+        (payload.reading, call.headers.iter().find(|(name, _)| *name == "content-type"))
+    {
+        set("content-type", kind);
+    }
     for (name, value) in &target.headers {
         set(&name.to_ascii_lowercase(), value);
     }
-    HttpRequest { method: "POST", url, headers, body: payload.body.clone() }
+    HttpRequest { method: line.map_or("POST", |line| line.method), url, headers, body: payload.body.clone() }
 }
 
 /// Whether a client's header means something on `wire`.

@@ -3,21 +3,40 @@
 //!
 //! Toward Gemini, **hints** become what it has: `size` an aspect ratio and, from 2048 pixels up, a size class; `quality`,
 //! `style`, `background`, `moderation`, `output_format`, `output_compression` and `user` are dropped. **Refused**: `n`
-//! above 1, `stream`. A picture has no address of its own here: `response_format: url` gets a `data:` URL.
+//! above 1, a `mask`, edits that are no form. A picture has no address of its own here: `response_format: url` gets a `data:` URL.
 
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::call::Call;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::call::{Call, Operation};
 use crate::fault::Failure;
+use crate::form;
 use crate::ir::Protocol;
 use crate::ir::event::Usage;
-use crate::json::{Array, Count, Object, decode};
+use crate::json::{Array, Body, Count, Object, decode};
 use crate::protocol::StreamError;
+use crate::upstream::Target;
 
 /// The request of `call` as Gemini has it. OpenAI's own is never composed: no other client asks for images.
 pub fn request(call: &Call, _: Protocol, _: &str) -> Result<Vec<u8>, Failure> {
-    let body = &call.body;
+    let form = form(call);
+    let is_form = form.is_some();
+    let (body, pictures) = match form {
+        Some(form) => form?,
+        None => (call.body.clone(), Vec::new()),
+    };
+    if call.endpoint.operation == Operation::Redraw {
+        if !is_form {
+            return Err(Failure::invalid("", "the provider of this model takes the images as a form"));
+        }
+        if pictures.is_empty() {
+            return Err(Failure::invalid("image", "is required"));
+        }
+    }
     let prompt = body.get::<String>("prompt")?.filter(|prompt| !prompt.is_empty());
     let prompt = prompt.ok_or_else(|| Failure::invalid("prompt", "is required"))?;
     if body.get::<u64>("n")?.is_some_and(|count| count != 1) {
@@ -41,8 +60,55 @@ pub fn request(call: &Call, _: Protocol, _: &str) -> Result<Vec<u8>, Failure> {
             config.insert("imageConfig".to_owned(), image);
         }
     }
-    let request = json!({"contents": [{"role": "user", "parts": [{"text": prompt}]}], "generationConfig": config});
+    let pictures = pictures.into_iter().map(|(mime, data)| json!({"inlineData": {"mimeType": mime, "data": data}}));
+    let parts: Vec<_> = std::iter::once(json!({"text": prompt})).chain(pictures).collect();
+    let request = json!({"contents": [{"role": "user", "parts": parts}], "generationConfig": config});
     Ok(request.to_string().into_bytes())
+}
+
+/// A form's members as if they had come as JSON, and its pictures in base64.
+type Form = (Body, Vec<(String, String)>);
+
+fn form(call: &Call) -> Option<Result<Form, Failure>> {
+    let (_, kind) = call.headers.iter().find(|(name, _)| *name == "content-type")?;
+    Some(read_form(call, form::fields(kind, call.body.bytes()).unwrap_or_default()))
+}
+
+fn read_form(call: &Call, fields: Vec<form::Field>) -> Result<Form, Failure> {
+    let (mut members, mut pictures) = (serde_json::Map::new(), Vec::new());
+    for form::Field { name, mime, span } in fields {
+        let bytes = call.body.at(&span);
+        match name.as_str() {
+            "image" | "image[]" => {
+                pictures.push((mime.unwrap_or_else(|| "image/png".to_owned()), STANDARD.encode(bytes)))
+            }
+            "mask" => return Err(Failure::unsupported("mask", "the provider of this model takes none")),
+            _ => {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                let number = text.parse::<u64>().ok().filter(|_| name == "n");
+                members.insert(name, number.map_or_else(|| text.into(), Into::into));
+            }
+        }
+    }
+    let body = Body::parse(serde_json::Value::Object(members).to_string().into())?;
+    Ok((body, pictures))
+}
+
+/// The form for a provider that takes it as it is, under its own name for the model.
+pub fn relayed_form(call: &Call, target: &Target) -> Option<Bytes> {
+    let (_, kind) = call.headers.iter().find(|(name, _)| *name == "content-type")?;
+    if target.upstream.speaks(Protocol::Chat, target).protocol() != Protocol::Chat {
+        return None;
+    }
+    let whole = call.body.bytes();
+    let fields = form::fields(kind, whole)?;
+    match fields.iter().find(|field| field.name == "model").filter(|_| target.model != call.model) {
+        None => Some(whole.clone()),
+        Some(field) => {
+            let (before, after) = (whole.get(..field.span.start)?, whole.get(field.span.end..)?);
+            Some([before, target.model.as_bytes(), after].concat().into())
+        }
+    }
 }
 
 /// `1024x1536`; `auto` is no size.

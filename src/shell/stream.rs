@@ -10,7 +10,7 @@ use worker::worker_sys::Context as JsContext;
 
 use super::io::Workerd;
 use super::settings::Settings;
-use crate::call::{Call, HttpRequest, HttpResponse};
+use crate::call::{Call, HttpRequest, HttpResponse, Operation};
 use crate::exec::{Io as _, Source, Trace};
 use crate::fault::Fault;
 use crate::pool::Outcome;
@@ -182,7 +182,11 @@ impl Answering {
 
 /// Everything behind the head. The loop holds the request open until the books are closed.
 pub fn drive(mut body: Body, pump: Pump, head: &[u8], call: Rc<Call>, trace: Trace, io: Rc<Workerd>) -> ReadableStream {
-    let keep_alive = inbound(call.protocol()).keep_alive(&call);
+    let keep_alive = match call.endpoint.operation {
+        // What it carries is unknown, so nothing can be added.
+        Operation::Raw => b"",
+        _ => inbound(call.protocol()).keep_alive(&call),
+    };
     let keep_alive_ms = io.settings.keep_alive_ms;
     // A body that has been committed has not been taken: `None` cannot occur, and would be an empty answer.
     let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms, &io.client));

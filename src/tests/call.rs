@@ -1,6 +1,6 @@
 //! Where every path leads.
 
-use crate::call::{Endpoint, Head, Operation, Route, printable, protocol_of, route};
+use crate::call::{Endpoint, Head, Line, Operation, Route, printable, protocol_of, route};
 use crate::fault::Kind;
 use crate::ir::Protocol::{self, Chat, Gemini, Messages, Ollama, Responses};
 
@@ -15,12 +15,12 @@ fn routed(request: &str, header: &str) -> Result<Route, crate::fault::Failure> {
 }
 
 fn call(protocol: Protocol, operation: Operation) -> Endpoint {
-    Endpoint { protocol, operation, model: None, stream: None, json_array: false, provider: None }
+    Endpoint { protocol, operation, model: None, stream: None, json_array: false, line: None, provider: None }
 }
 
 #[test]
 fn every_endpoint_is_found() {
-    use Operation::{Complete, CountTokens, Draw, Embed, EmbedOne, Generate};
+    use Operation::{Complete, CountTokens, Draw, Embed, EmbedOne, Generate, Redraw};
     let whole = |endpoint: Endpoint| Endpoint { stream: Some(false), ..endpoint };
     let gemini = |model: &str, operation, stream, json_array| Endpoint {
         model: Some(model.to_owned()),
@@ -39,6 +39,7 @@ fn every_endpoint_is_found() {
         ("POST /v1/embeddings", whole(call(Chat, Embed))),
         ("POST /deepseek/v1/embeddings", whole(pinned(call(Chat, Embed)))),
         ("POST /v1/images/generations", whole(call(Chat, Draw))),
+        ("POST /v1/images/edits", whole(call(Chat, Redraw))),
         ("POST /api/embed", whole(call(Ollama, Embed))),
         ("POST /ollama/api/embeddings", whole(call(Ollama, EmbedOne))),
         ("POST /v1beta/models/m:embedContent", gemini("m", EmbedOne, false, false)),
@@ -114,6 +115,23 @@ fn lists_of_models_take_the_shape_their_reader_expects() {
 }
 
 #[test]
+fn any_other_path_of_a_named_provider_is_relayed() {
+    #[rustfmt::skip]
+    let table = [
+        ("POST /deepseek/v1/audio/speech", Chat, "POST", "audio/speech"),
+        ("GET /deepseek/v1/files/a%2Fb?limit=2&key=secret&after=x", Chat, "GET", "files/a%2Fb?limit=2&after=x"),
+        ("DELETE /deepseek/v1/responses/r?key=secret", Responses, "DELETE", "responses/r"),
+        ("POST /deepseek/v1/messages/batches", Messages, "POST", "messages/batches"),
+    ];
+    for (request, protocol, method, path) in table {
+        let Ok(Route::Call(endpoint)) = routed(request, "") else { panic!("{request}") };
+        assert_eq!(endpoint.line, Some(Line { method, path: path.to_owned() }), "{request}");
+        assert_eq!((endpoint.operation, endpoint.protocol), (Operation::Raw, protocol), "{request}");
+        assert_eq!(endpoint.provider.as_deref(), Some("deepseek"));
+    }
+}
+
+#[test]
 fn it_looks_like_an_ollama_server_to_who_asks() {
     #[rustfmt::skip]
     let table = [
@@ -143,10 +161,16 @@ fn a_wrong_path_or_method_is_named() {
         ("POST /", Kind::MethodNotAllowed, "/ takes GET, not POST"),
         ("GET /api/show", Kind::MethodNotAllowed, "/api/show takes POST, not GET"),
         ("POST /v1", Kind::NotFound, "no such endpoint: POST /v1"),
-        ("POST /v1/chat", Kind::NotFound, "no such endpoint: POST /v1/chat"),
+        ("POST /v1/chat", Kind::NotFound, "no such endpoint: POST /v1/chat; a provider's own is at /{provider}/v1/chat"),
         ("POST /other/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /other/v1/chat/completions"),
         ("POST /deepseek", Kind::NotFound, "no such endpoint: POST /deepseek"),
-        ("POST /v1/audio/speech", Kind::NotFound, "no such endpoint: POST /v1/audio/speech"),
+        ("POST /v1/audio/speech", Kind::NotFound,
+            "no such endpoint: POST /v1/audio/speech; a provider's own is at /{provider}/v1/audio/speech"),
+        ("POST /deepseek/v1/../secret", Kind::NotFound, "no such endpoint: POST /deepseek/v1/../secret"),
+        ("POST /deepseek/v1/a/%2e%2E/b", Kind::NotFound, "no such endpoint: POST /deepseek/v1/a/%2e%2E/b"),
+        ("POST /deepseek/v1/a%5C..%5Cb", Kind::NotFound, "no such endpoint: POST /deepseek/v1/a%5C..%5Cb"),
+        ("POST /deepseek/v1/a//b", Kind::NotFound, "no such endpoint: POST /deepseek/v1/a//b"),
+        ("PATCH /deepseek/v1/files", Kind::MethodNotAllowed, "/deepseek/v1/files takes GET, POST or DELETE, not PATCH"),
         ("POST /v2/models/m:generateContent", Kind::NotFound, "no such endpoint: POST /v2/models/m:generateContent"),
         ("POST /v1beta/models/m", Kind::NotFound, "no such endpoint: POST /v1beta/models/m"),
         ("POST /v1beta/models/:generateContent", Kind::NotFound, "no such endpoint: POST /v1beta/models/:generateContent"),

@@ -139,7 +139,7 @@ impl Io for Script {
 #[derive(Debug)]
 pub struct Got {
     pub status: u16,
-    pub content_type: &'static str,
+    pub content_type: String,
     pub body: String,
     pub retry_after: Option<Duration>,
     pub attempts: usize,
@@ -171,7 +171,7 @@ impl Script {
         let got = match block_on(run(self, call, &Ask::default())) {
             Reply::Refused(Refused { status, body, retry_after, trace }) => Got {
                 status,
-                content_type: "application/json",
+                content_type: "application/json".to_owned(),
                 body: String::from_utf8(body.to_vec()).unwrap(),
                 retry_after,
                 attempts: trace.tried,
@@ -201,7 +201,7 @@ impl Script {
                 }
                 let body = String::from_utf8(body).unwrap();
                 let attempts = answer.trace.tried;
-                Got { status: 200, content_type: answer.content_type, body, retry_after: None, attempts }
+                Got { status: 200, content_type: answer.content_type.into_owned(), body, retry_after: None, attempts }
             }
         };
         assert!(!got.body.contains(SECRET), "the credential is in the answer: {}", got.body);

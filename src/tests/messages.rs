@@ -24,7 +24,15 @@ fn call(body: &Value) -> Call {
     let protocol = Protocol::Messages;
     Call {
         id: "7".to_owned(),
-        endpoint: Endpoint { protocol, operation, model: None, stream: None, json_array: false, provider: None },
+        endpoint: Endpoint {
+            protocol,
+            operation,
+            model: None,
+            stream: None,
+            json_array: false,
+            line: None,
+            provider: None,
+        },
         model: body["model"].as_str().unwrap_or_default().to_owned(),
         stream: body["stream"] == true,
         body: Body::parse(Bytes::from(body.to_string())).unwrap(),

@@ -239,6 +239,98 @@ fn a_drawing_comes_back_as_data_or_as_an_address() {
     assert_eq!(whole(&ask("url"), "openai", "x", &relayed), relayed);
 }
 
+const FORM: &str = "multipart/form-data; boundary=xYz";
+
+/// An edit of two pictures, one of them full of line ends.
+fn edit(extra: &[(&str, &str)]) -> Call {
+    let field = |head: &str, value: &str| format!("--xYz\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n");
+    let mut body = field("name=\"model\"", "m") + &field("name=\"prompt\"", "wet");
+    body += &field("name=\"image[]\"; filename=\"a.png\"\r\nContent-Type: image/png", "\r\n--xY\r\n");
+    body += &field("name=\"image[]\"; filename=\"b.webp\"\r\ncontent-type: image/webp", "b");
+    for (name, value) in extra {
+        body += &field(&format!("name=\"{name}\""), value);
+    }
+    body += "--xYz--\r\n";
+    raw("POST", "/v1/images/edits", FORM, body).unwrap()
+}
+
+fn raw(method: &str, path: &str, kind: &str, body: String) -> Result<Call, Failure> {
+    let header = |name: &str| (name == "content-type").then(|| kind.to_owned());
+    let head = Head { method, path, query: "", header: &header };
+    let Ok(Route::Call(endpoint)) = route(&head, &|name| name == "openai" || name == "anthropic") else { panic!() };
+    Call::read(endpoint, Bytes::from(body), &head, "7", 1)
+}
+
+#[test]
+fn an_edit_reaches_its_provider_as_the_form_it_was_or_as_a_conversation() {
+    let call = edit(&[("size", "1536x1024"), ("n", "1")]);
+    assert_eq!(call.model, "m");
+    let body = |model: &str| {
+        let target = target("openai", model);
+        let payload = payload(&call, &target).unwrap();
+        let request = target.upstream.request(&call, &target, &payload).unwrap();
+        assert_eq!(crate::call::header(&request.headers, "content-type"), Some(FORM));
+        assert!(request.url.ends_with("/v1/images/edits"), "{}", request.url);
+        String::from_utf8(request.body.to_vec()).unwrap()
+    };
+    let original = std::str::from_utf8(call.body.bytes()).unwrap();
+    assert_eq!(body("m"), original);
+    assert_eq!(body("gpt-image-1"), original.replacen("\r\n\r\nm\r\n", "\r\n\r\ngpt-image-1\r\n", 1));
+    let (url, body, _) = sent(&call, "google", "x").unwrap();
+    assert_eq!(url, "v1beta/models/x:generateContent");
+    let picture = |mime: &str, data: &str| json!({"inlineData": {"mimeType": mime, "data": data}});
+    assert_eq!(
+        body["contents"][0]["parts"],
+        json!([{"text": "wet"}, picture("image/png", "DQotLXhZDQo="), picture("image/webp", "Yg==")])
+    );
+    assert_eq!(body["generationConfig"]["imageConfig"]["aspectRatio"], "3:2");
+    assert_eq!(refusal(&edit(&[("n", "2")]), "google").1, "n: the provider of this model draws one image at a time");
+    assert_eq!(refusal(&edit(&[("mask", "x")]), "google").1, "mask: the provider of this model takes none");
+}
+
+#[test]
+fn a_form_that_is_none_is_refused() {
+    let whole = String::from_utf8(edit(&[]).body.bytes().to_vec()).unwrap();
+    for cut in [0, 10, 40, 90, whole.len() - 6] {
+        let read = raw("POST", "/v1/images/edits", FORM, whole[..cut].to_owned());
+        assert_eq!(read.unwrap_err().status, 400, "{cut}");
+    }
+    let nameless = raw("POST", "/v1/images/edits", FORM, "--xYz--\r\n".to_owned()).unwrap_err();
+    assert_eq!(nameless.message, "model: is missing");
+    assert_eq!(raw("POST", "/v1/images/edits", "multipart/form-data", whole).unwrap_err().status, 400);
+}
+
+#[test]
+fn whatever_else_a_provider_has_is_relayed_byte_for_byte() {
+    let call = raw("POST", "/openai/v1/audio/transcriptions", FORM, "no form at all \0".to_owned()).unwrap();
+    let target = target("openai", "");
+    let payload = payload(&call, &target).unwrap();
+    let request = target.upstream.request(&call, &target, &payload).unwrap();
+    assert_eq!((request.method, request.url.as_str()), ("POST", "https://api.openai.com/v1/audio/transcriptions"));
+    assert_eq!(request.body, call.body.bytes());
+    let header = |name: &str| crate::call::header(&request.headers, name);
+    assert_eq!(
+        (header("content-type"), header("authorization"), header("accept")),
+        (Some(FORM), Some("Bearer k"), Some("*/*"))
+    );
+    let mut pump =
+        Pump::new(&Answering { call: &call, payload: &payload, streamed: false, secret: &Secret::default() });
+    let mut out = Vec::new();
+    pump.chunk(b"\xff\x00ID3", &mut out).unwrap();
+    assert!(pump.started());
+    pump.chunk(b"more", &mut out).unwrap();
+    pump.end(&Echo { call: &call, request: None }, &mut out).unwrap();
+    assert_eq!(out, b"\xff\x00ID3more");
+
+    let list = raw("GET", "/anthropic/v1/files", "", String::new()).unwrap();
+    let target = super::operations::target("anthropic", "");
+    let payload = crate::upstream::payload(&list, &target).unwrap();
+    let request = target.upstream.request(&list, &target, &payload).unwrap();
+    assert_eq!((request.method, request.url.as_str()), ("GET", "https://api.anthropic.com/v1/files"));
+    let google = super::operations::target("google", "");
+    assert_eq!(crate::upstream::payload(&list, &google).map(|_| ()).unwrap_err().status, 404);
+}
+
 fn complete(body: Value) -> Call {
     let mut whole = json!({"model": "m", "prompt": "say hi"});
     whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());

@@ -28,6 +28,7 @@ pub(super) fn call(body: &Value) -> Call {
             model: None,
             stream: None,
             json_array: false,
+            line: None,
             provider: None,
         },
         model: body.get("model").unwrap().unwrap_or_else(|| "gpt-5".to_owned()),

@@ -31,6 +31,7 @@ pub fn call(protocol: Protocol, body: &Value) -> Call {
             model: None,
             stream: None,
             json_array: false,
+            line: None,
             provider: None,
         },
         model: body.get("model").and_then(Value::as_str).unwrap_or_default().to_owned(),

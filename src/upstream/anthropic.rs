@@ -34,7 +34,7 @@ impl Upstream for Anthropic {
     }
 
     fn supports(&self, operation: Operation, _: Protocol, _: &Target) -> bool {
-        matches!(operation, Operation::Generate | Operation::CountTokens)
+        matches!(operation, Operation::Generate | Operation::CountTokens | Operation::Raw)
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -43,9 +43,14 @@ impl Upstream for Anthropic {
         let version = if base.ends_with("/v1") { "" } else { "/v1" };
         let endpoint = match call.endpoint.operation {
             Operation::CountTokens => "messages/count_tokens",
-            Operation::Generate | Operation::Complete | Operation::Embed | Operation::EmbedOne | Operation::Draw => {
-                "messages"
-            }
+            Operation::Raw => call.endpoint.line.as_ref().map_or("", |line| &line.path),
+            // The rest is not supported, and not asked for.
+            Operation::Generate
+            | Operation::Complete
+            | Operation::Embed
+            | Operation::EmbedOne
+            | Operation::Draw
+            | Operation::Redraw => "messages",
         };
         let key = target.credential.access.expose().to_owned();
         let own = vec![("x-api-key", key), ("anthropic-version", VERSION.to_owned())];

@@ -123,7 +123,12 @@ impl Upstream for Demo {
         match operation {
             Operation::Generate => true,
             Operation::CountTokens => matches!(wire, Protocol::Messages | Protocol::Gemini),
-            Operation::Complete | Operation::Embed | Operation::EmbedOne | Operation::Draw => false,
+            Operation::Complete
+            | Operation::Embed
+            | Operation::EmbedOne
+            | Operation::Draw
+            | Operation::Redraw
+            | Operation::Raw => false,
         }
     }
 
@@ -211,6 +216,7 @@ fn call(request: &HttpRequest, protocol: Protocol, stream: bool, options: &Optio
         model: (protocol == Protocol::Gemini).then(|| options.name.clone()),
         stream: Some(stream),
         json_array: false,
+        line: None,
         provider: None,
     };
     Ok(Call {

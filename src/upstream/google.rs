@@ -27,7 +27,7 @@ impl Upstream for Google {
     }
 
     fn supports(&self, operation: Operation, _: Protocol, _: &Target) -> bool {
-        operation != Operation::Complete
+        !matches!(operation, Operation::Complete | Operation::Raw)
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
@@ -40,7 +40,8 @@ impl Upstream for Google {
             (Operation::Embed, _) => "batchEmbedContents",
             (Operation::EmbedOne, _) => "embedContent",
             (Operation::Generate | Operation::Complete, true) => "streamGenerateContent?alt=sse",
-            (Operation::Generate | Operation::Complete, false) | (Operation::Draw, _) => "generateContent",
+            (Operation::Generate | Operation::Complete, false)
+            | (Operation::Draw | Operation::Redraw | Operation::Raw, _) => "generateContent",
         };
         let url = format!("{base}{version}/{}:{method}", resource(&target.model)?);
         let key = target.credential.access.expose().to_owned();

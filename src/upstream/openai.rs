@@ -399,7 +399,9 @@ impl Upstream for Compatible {
             Operation::Generate => true,
             Operation::CountTokens => false,
             Operation::Complete => wire == Protocol::Chat && pattern::any(self.completions, &target.model),
-            Operation::Embed | Operation::EmbedOne | Operation::Draw => wire == Protocol::Chat,
+            Operation::Embed | Operation::EmbedOne | Operation::Draw | Operation::Redraw | Operation::Raw => {
+                wire == Protocol::Chat
+            }
         }
     }
 
@@ -414,7 +416,8 @@ impl Upstream for Compatible {
             Protocol::Messages => (self.messages.unwrap_or(self.chat), "/messages"),
             Protocol::Chat | Protocol::Gemini | Protocol::Ollama => (self.chat, endpoint(call, payload)),
         };
-        let url = format!("{root}{}{endpoint}", if known { path } else { "" });
+        let slash = if endpoint.starts_with('/') { "" } else { "/" };
+        let url = format!("{root}{}{slash}{endpoint}", if known { path } else { "" });
         let key = target.credential.access.expose();
         let mut own = Vec::new();
         if !key.is_empty() {
@@ -435,12 +438,14 @@ impl Upstream for Compatible {
     }
 }
 
-fn endpoint(call: &Call, payload: &Payload) -> &'static str {
+fn endpoint<'a>(call: &'a Call, payload: &Payload) -> &'a str {
     match call.endpoint.operation {
         Operation::Complete if payload.request.is_none() => "/completions",
         Operation::Generate | Operation::Complete | Operation::CountTokens => "/chat/completions",
         Operation::Embed | Operation::EmbedOne => "/embeddings",
         Operation::Draw => "/images/generations",
+        Operation::Redraw => "/images/edits",
+        Operation::Raw => call.endpoint.line.as_ref().map_or("", |line| &line.path),
     }
 }
 
