@@ -111,9 +111,11 @@ for (const [client, requests] of skip ? [] : captures()) {
     test(`${client} from demo/${wire}`, async () => {
       const wrong = [];
       for (const request of requests) {
-        const response = await replay(request, `demo/${wire}`);
-        const found = await faults(request, response);
-        wrong.push(...found.map((fault) => `${client}/${request.file} ${request.protocol}: ${fault}`));
+        // What it would do, and what it says aloud after thinking.
+        for (const model of [`demo/${wire}`, `demo/${wire}+think+calls=0+cached=2`]) {
+          const found = await faults(request, await replay(request, model));
+          wrong.push(...found.map((fault) => `${client}/${request.file} ${request.protocol} ${model}: ${fault}`));
+        }
       }
       assert.deepEqual(wrong, []);
     });
