@@ -32,7 +32,7 @@ before(async (t) => {
   refuse('overload', 503, 'overloaded_error', 'too many of us');
   refuse('rate', 429, 'rate_limit_error', 'slow down', { retryAfter: 9 });
   refuse('refuse', 400, 'invalid_request_error', 'temperature: out of range');
-  mock.on({ userMessage: 'break off' }, { content: TEXT }, { truncateAfterChunks: 3 });
+  mock.on({ userMessage: 'break off' }, { content: TEXT }, { truncateAfterChunks: 8, latency: 20 });
   for (const chaos of ['drop', 'malformed', 'disconnect']) {
     mock.on({ userMessage: `chaos ${chaos}` }, { content: TEXT }, { chaos: { [`${chaos}Rate`]: 1 } });
   }
@@ -58,7 +58,7 @@ async function ask(protocol, model, stream, conversation) {
 
 /** What fails, and what a client may be told. */
 const FAILURES = [
-  ['break off', [200, 502]],
+  ['break off', [200]],
   ['overload', [503]],
   ['rate', [429]],
   ['refuse', [400]],
