@@ -214,7 +214,12 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
             if let Some(output) = model.output() {
                 item.u64("outputTokenLimit", output);
             }
-            item.raw("supportedGenerationMethods", r#"["generateContent","streamGenerateContent","countTokens"]"#);
+            let methods = if model.embeds() {
+                r#"["embedContent","batchEmbedContents"]"#
+            } else {
+                r#"["generateContent","streamGenerateContent","countTokens"]"#
+            };
+            item.raw("supportedGenerationMethods", methods);
             item.bool("thinking", model.thinks());
         }
     }

@@ -293,5 +293,7 @@ fn one_model_is_answered_if_it_leads_somewhere() {
     let id = |id: &str, protocol| encode_one(id, protocol, &setups).map(|bytes| value(&bytes));
     assert_eq!(id("ft:gpt-4o:me", Protocol::Chat).unwrap()["owned_by"], "openai");
     assert_eq!(id("models/gemini-2.5-pro", Protocol::Gemini).unwrap()["name"], "models/gemini-2.5-pro");
+    let embeds = id("text-embedding-3-small", Protocol::Gemini).unwrap();
+    assert_eq!(embeds["supportedGenerationMethods"], json!(["embedContent", "batchEmbedContents"]));
     assert_eq!(id("unheard-of", Protocol::Chat).unwrap_err().status, 404);
 }
