@@ -3,7 +3,7 @@
 //! [`fit`] changes the request before it is encoded; the [`Restore`] it returns gives the client its own names again.
 //! One map per request: two streams never share it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -27,9 +27,9 @@ pub struct Rules {
 /// From the names that were sent back to the names the client gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restore {
-    names: HashMap<String, String>,
+    names: BTreeMap<String, String>,
     /// Sent names of freeform tools that went as functions.
-    freeform: HashSet<String>,
+    freeform: BTreeSet<String>,
 }
 
 /// Make every tool name, call and choice obey `rules`.
