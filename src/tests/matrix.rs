@@ -91,7 +91,7 @@ fn whole_answers_to_every_client() {
 }
 
 fn cell(client: Protocol, stream: bool, fixture: &Fixture, played: &Played, cells: &mut String) {
-    write!(cells, "=== {}, {}\n", name(client), if stream { "streamed" } else { "whole" }).unwrap();
+    writeln!(cells, "=== {}, {}", name(client), if stream { "streamed" } else { "whole" }).unwrap();
     let text = played.text();
     match (stream, serde_json::from_str::<Value>(text)) {
         _ if text.is_empty() => {}
