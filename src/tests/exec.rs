@@ -397,6 +397,42 @@ fn what_breaks_after_content_ends_in_one_error() {
 }
 
 #[test]
+fn an_accounts_trouble_inside_a_stream_is_not_the_clients() {
+    let text = stream(Chat, "text");
+    let begun = &chunks(&text)[..3];
+    for (code, word) in [(401, "api_error"), (403, "api_error"), (429, "rate_limit_error"), (503, "overloaded_error")] {
+        let error = format!("data: {{\"error\":{{\"code\":{code},\"message\":\"no {SECRET}\"}}}}\n\n");
+        let script = Script::new(&[("a", Chat)], [sse(&[begun, &[&error]].concat())]);
+        let got = script.play(&simple_call(Messages, true));
+        assert!(got.body.contains(&format!("\"type\":\"{word}\",\"message\":\"no [redacted]\"")), "{}", got.body);
+    }
+}
+
+#[test]
+fn an_error_that_calls_itself_a_success_is_still_an_error() {
+    for code in [0, 200, 302, 999] {
+        let error = format!("data: {{\"error\":{{\"code\":{code},\"message\":\"odd\"}}}}\n\n");
+        let script = Script::new(&[("a", Chat)], [sse(&[&error])]);
+        let got = script.play(&simple_call(Chat, true));
+        assert!((400..600).contains(&got.status), "{code}: {}", got.status);
+    }
+}
+
+#[test]
+fn comments_of_a_relayed_stream_do_not_wait_for_its_next_frame() {
+    let (call, payload) = stage(Chat, Chat, true);
+    let secret = &Secret::default();
+    let mut pump = Pump::new(&Answering { call: &call, payload: &payload, streamed: true, secret });
+    let mut out = Vec::new();
+    for comment in [": PROCESSING\n\n", ": PROC", "ESSING\n", "\n", ": still\r\n\r", "\n"] {
+        pump.chunk(comment.as_bytes(), &mut out).unwrap();
+    }
+    assert_eq!(String::from_utf8_lossy(&out), ": PROCESSING\n\n: PROCESSING\n\n: still\r\n\r\n");
+    pump.chunk(b": then\nevent: x\n", &mut out).unwrap();
+    assert!(!out.ends_with(b"x\n"), "half a frame is kept");
+}
+
+#[test]
 fn what_is_cut_behind_the_finish_reason_is_still_cut() {
     let text = stream(Chat, "text");
     let begun = chunks(&text)[..5].concat();
