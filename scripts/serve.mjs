@@ -34,8 +34,8 @@ console.log(`
 Sluice is at http://${host}:${port}. Ctrl-C ends it.`);
 if (key) {
   const url = `http://${host}:${port}/v1`;
-  const body = JSON.stringify({ model: 'demo/echo', messages: [{ role: 'user', content: 'Hello' }] });
-  const demo = `${url}/chat/completions -H 'content-type: application/json' -d '${body}'`;
+  const body = JSON.stringify({ model: 'demo/echo', stream: true, messages: [{ role: 'user', content: 'Hello' }] });
+  const demo = `-N ${url}/chat/completions -H 'content-type: application/json' -d '${body}'`;
   console.log(`Key: ${key}
 
   curl ${bindings.SLUICE_DEMO === '1' ? demo : `${url}/models`} -H 'authorization: Bearer ${key}'
