@@ -545,6 +545,7 @@ fn the_last_refusal_is_told_when_everybody_fails() {
         (limited(), 429, minute, "chat: rate limited: slow down, [redacted]"),
         (refusal(500, "oops"), 503, None, "chat is overloaded: oops"),
         (answer(529, "text/plain", &["busy"]), 503, None, "chat is overloaded"),
+        (answer(302, "text/html", &["moved"]), 503, None, "chat is overloaded"),
         (Err(Fault::Transport), 502, None, "chat could not be reached"),
         (sse(&[]), 502, None, "chat: the answer was cut off"),
         (breaking(sse(&[]), StreamError::Stalled), 504, None, "chat: the provider sent nothing for too long"),

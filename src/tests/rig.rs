@@ -137,7 +137,7 @@ impl Upstream for Plain {
             403 => Fault::Suspended,
             404 => Fault::ModelMissing,
             429 => Fault::RateLimited { wait, scope: Scope::Model },
-            400..=499 => Fault::Rejected,
+            ..=499 => Fault::Rejected,
             _ => Fault::Overloaded,
         }
     }
