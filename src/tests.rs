@@ -25,6 +25,7 @@ mod responses;
 mod rig;
 mod route;
 mod schema;
+mod script;
 mod seal;
 mod tokens;
 mod tools;

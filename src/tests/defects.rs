@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::exec::{Got, Script, answer, chunks, refusal, sse, stream, whole, with_header};
 use super::rig::{CLIENTS, Play, call, hear, simple_call, stage, target, wire};
+use super::script::{Got, Script, answer, chunks, refusal, sse, stream, whole, with_header};
 use crate::call::Call;
 use crate::ir::Protocol::{self, Chat, Gemini, Messages, Responses};
 use crate::ir::event::{Block, Delta, Event, Finish};
@@ -19,14 +19,14 @@ fn later(script: &Script, seconds: u64) {
 }
 
 /// The next call, answered by whoever is asked, in turn.
-fn next(script: &Script, call: &Call, answers: Vec<super::exec::Answer>) -> (Got, Vec<String>) {
+fn next(script: &Script, call: &Call, answers: Vec<super::script::Answer>) -> (Got, Vec<String>) {
     let before = script.asked().len();
     script.answers.borrow_mut().extend(answers);
     let got = script.play(call);
     (got, script.asked().split_off(before))
 }
 
-fn limited(seconds: &str) -> super::exec::Answer {
+fn limited(seconds: &str) -> super::script::Answer {
     with_header(refusal(429, "slow down"), "retry-after", seconds)
 }
 

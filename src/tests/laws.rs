@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::framing::cut;
-use super::rig::{CLIENTS, Fixture, Heard, Play, WIRES, hear, name, stage, streams, wire};
+use super::rig::{CLIENTS, Fixture, Heard, Play, WIRES, call, hear, name, stage, streams, target, wire};
 use crate::framing::{Framer, Framing};
 use crate::ir::Protocol;
 use crate::protocol::{Report, StreamError};
+use crate::upstream::payload;
 
 /// Whether the provider itself ends this stream with an error.
 fn breaks(fixture: &Fixture) -> bool {
@@ -157,6 +158,43 @@ fn cut_everywhere(wire: Protocol) {
                 assert!(told.thinking.starts_with(&heard.thinking), "{}: {}", what(), heard.thinking);
                 (before, seen) = (heard, Some((played.out, played.error.is_some())));
             }
+        }
+    }
+}
+
+/// A Gemini client that did not ask for `alt=sse` reads one JSON array.
+#[test]
+fn an_array_is_whole_json_whatever_happens() {
+    let url = "/v1beta/models/m:streamGenerateContent";
+    let call = call("POST", url, &[], r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#).unwrap();
+    for (wire, fixture) in streams() {
+        let payload = payload(&call, &target(wire, "a", "m")).unwrap();
+        let end = if breaks(&fixture) { usize::MAX } else { end_of(wire, &fixture.bytes) };
+        let told = hear(wire, &fixture.bytes);
+        for at in (0..fixture.bytes.len()).step_by(5).chain([fixture.bytes.len()]) {
+            let what = || format!("{wire:?}/{} cut at {at}", fixture.name);
+            let played = Play::new(&call, &payload).run(fixture.bytes[..at].chunks(100));
+            if played.out.is_empty() {
+                assert!(played.error.is_some() && !played.report.started, "{}", what());
+                continue;
+            }
+            let elements: Vec<Value> = serde_json::from_slice(&played.out).unwrap_or_else(|error| {
+                panic!("{}: {error}: {}", what(), played.text());
+            });
+            let last = elements.last().unwrap();
+            assert_eq!(last.get("error").is_some(), played.error.is_some(), "{}: {}", what(), played.text());
+            let errors = elements.iter().filter(|element| element.get("error").is_some()).count();
+            assert_eq!(errors, usize::from(played.error.is_some()), "{}", what());
+            if played.error.is_none() {
+                assert!(at >= end && (looks_complete(Protocol::Gemini, played.text()) || wire == Protocol::Gemini));
+            } else {
+                assert!(!looks_complete(Protocol::Gemini, played.text()), "{}: {}", what(), played.text());
+            }
+            let parts =
+                elements.iter().filter_map(|element| element.pointer("/candidates/0/content/parts")?.as_array());
+            let shown = |part: &&Value| part.get("thought").is_none();
+            let text: String = parts.flatten().filter(shown).filter_map(|part| part.get("text")?.as_str()).collect();
+            assert!(told.text.starts_with(&text), "{}: {text}", what());
         }
     }
 }
