@@ -8,6 +8,8 @@ pub mod openai;
 pub mod pattern;
 pub mod refusal;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, Operation};
@@ -49,6 +51,14 @@ pub struct Credential {
     pub access: Secret,
     pub refresh: Option<Secret>,
     pub expires: Option<Millis>,
+    /// What else a login gave or a provider needs: `project_id`, `account_id`, `region`, …
+    pub details: BTreeMap<String, Secret>,
+}
+
+impl Credential {
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        self.details.get(name).map(Secret::expose).filter(|value| !value.is_empty())
+    }
 }
 
 /// One account, resolved far enough to be asked.
