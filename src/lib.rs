@@ -27,6 +27,7 @@ pub mod route;
 
 pub mod accounts;
 pub mod pool;
+pub mod vault;
 
 pub mod exec;
 pub mod pump;

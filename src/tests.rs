@@ -31,3 +31,4 @@ mod tokens;
 mod tools;
 mod turns;
 mod upstreams;
+mod vault;
