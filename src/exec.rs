@@ -10,7 +10,6 @@ use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, HttpResponse, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
-use crate::framing::TooLarge;
 use crate::ir::event::Usage;
 use crate::pool::{Ask, Attempt, Candidate, Denial, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
@@ -189,7 +188,7 @@ async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Commi
     let mut ended = false;
     while !(ended || pump.started() && call.stream) {
         let step = match body.next().await {
-            Some(Ok(_)) if head.len() > HELD_LIMIT => Err(TooLarge.into()),
+            Some(Ok(_)) if head.len() > HELD_LIMIT => Err(StreamError::TooLarge),
             Some(Ok(chunk)) => pump.chunk(&chunk, &mut head),
             Some(Err(error)) => {
                 ended = true;
@@ -232,7 +231,9 @@ const HELD_LIMIT: usize = 32 << 20;
 fn is_stream(headers: &[(String, String)], asked: bool) -> bool {
     let kind = header(headers, "content-type").unwrap_or_default();
     match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "text/event-stream" | "application/x-ndjson" | "application/ndjson" => true,
+        "text/event-stream" | "application/x-ndjson" | "application/ndjson" | "application/vnd.amazon.eventstream" => {
+            true
+        }
         "application/json" | "text/html" => false,
         _ => asked,
     }
@@ -267,7 +268,7 @@ fn broken<I: Io>(
         }
         StreamError::Cut => (Fault::Transport, Kind::Upstream),
         StreamError::Stalled => (Fault::Transport, Kind::Timeout),
-        StreamError::Malformed(_) | StreamError::TooLarge(_) => (Fault::Malformed, Kind::Upstream),
+        StreamError::Malformed(_) | StreamError::TooLarge => (Fault::Malformed, Kind::Upstream),
     };
     failed(call, fault, &Failure::new(kind, format!("{}: {error}", target.provider)))
 }

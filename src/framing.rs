@@ -1,23 +1,35 @@
-//! Bytes to frames: SSE and NDJSON. Incremental, capped, no I/O.
+//! Bytes to frames: SSE, NDJSON and AWS event stream. Incremental, capped, no I/O.
 //!
 //! A frame that lies within one network chunk is borrowed from it. The result does not depend on how the bytes were cut
 //! into chunks. [SSE grammar](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream).
+
+pub mod event_stream;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Sse,
     Ndjson,
+    EventStream,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Frame<'a> {
     pub event: Option<&'a str>,
+    /// The name of the error this frame is, in a framing that tells errors from events.
+    pub error: Option<&'a str>,
     pub data: &'a [u8],
 }
 
+/// Why bytes are no frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("frame exceeds {} bytes", LIMIT)]
-pub struct TooLarge;
+pub enum Broken {
+    #[error("frame exceeds {} bytes", LIMIT)]
+    TooLarge,
+    #[error("{0}")]
+    Corrupt(&'static str),
+    #[error("the body ended inside a frame")]
+    Cut,
+}
 
 /// 16 MiB: the largest observed image frame is about 4 MiB of base64, times four.
 const LIMIT: usize = 16 << 20;
@@ -26,7 +38,7 @@ const LIMIT: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Framer {
     framing: Framing,
-    /// The unfinished line: bytes seen since the last line end.
+    /// The unfinished line, or message: bytes seen since the last end of one.
     line: Vec<u8>,
     /// Data of the unfinished event, lines joined by LF.
     data: Vec<u8>,
@@ -69,11 +81,14 @@ impl Framer {
 
     /// Feed `chunk`; `on` gets every frame it completes, with the offset in `chunk` just behind that frame.
     /// `on` stops the walk by returning an error.
-    pub fn push<E: From<TooLarge>>(
+    pub fn push<E: From<Broken>>(
         &mut self,
         chunk: &[u8],
         mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.framing == Framing::EventStream {
+            return event_stream::push(&mut self.line, chunk, on);
+        }
         // Data of the current event while it is still a slice of this chunk.
         let mut borrowed: Option<&[u8]> = None;
         let mut at = 0;
@@ -115,12 +130,12 @@ impl Framer {
     }
 
     /// The body ended. Providers forget the final blank line; what is pending is a frame all the same.
-    pub fn finish<E: From<TooLarge>>(
-        &mut self,
-        mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn finish<E: From<Broken>>(&mut self, mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>) -> Result<(), E> {
         let held = std::mem::take(&mut self.line);
         if !held.is_empty() {
+            if self.framing == Framing::EventStream {
+                return Err(Broken::Cut.into());
+            }
             let line = self.read(&held);
             self.end_line(line, &mut None, 0, &mut on)?;
         }
@@ -151,7 +166,7 @@ impl Framer {
         }
     }
 
-    fn end_line<E: From<TooLarge>>(
+    fn end_line<E: From<Broken>>(
         &mut self,
         line: Line<'_>,
         borrowed: &mut Option<&[u8]>,
@@ -160,7 +175,7 @@ impl Framer {
     ) -> Result<(), E> {
         match line {
             Line::Ignored => {}
-            Line::Document(data) => on(Frame { event: None, data }, after)?,
+            Line::Document(data) => on(Frame { data, ..Frame::default() }, after)?,
             Line::Event(name) => {
                 self.event.clear();
                 self.event.push_str(&String::from_utf8_lossy(name));
@@ -176,7 +191,7 @@ impl Framer {
             Line::Blank => {
                 let event = std::mem::take(&mut self.has_event).then_some(self.event.as_str());
                 if std::mem::take(&mut self.has_data) {
-                    on(Frame { event, data: borrowed.take().unwrap_or(&self.data) }, after)?;
+                    on(Frame { event, data: borrowed.take().unwrap_or(&self.data), error: None }, after)?;
                 }
                 self.data.clear();
             }
@@ -184,19 +199,19 @@ impl Framer {
         Ok(())
     }
 
-    fn hold(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+    fn hold(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         if self.line.len() + self.data.len() + bytes.len() > LIMIT {
-            return Err(TooLarge);
+            return Err(Broken::TooLarge);
         }
         self.line.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Move borrowed data into the buffer: its event does not end in this chunk, or has more lines.
-    fn spill(&mut self, borrowed: &mut Option<&[u8]>) -> Result<(), TooLarge> {
+    fn spill(&mut self, borrowed: &mut Option<&[u8]>) -> Result<(), Broken> {
         if let Some(data) = borrowed.take() {
             if self.data.len() + data.len() > LIMIT {
-                return Err(TooLarge);
+                return Err(Broken::TooLarge);
             }
             self.data.extend_from_slice(data);
         }

@@ -16,7 +16,7 @@ pub mod turns;
 
 use crate::call::Call;
 use crate::fault::Failure;
-use crate::framing::{Frame, Framing, TooLarge};
+use crate::framing::{Broken, Frame, Framing};
 use crate::ir::event::{Completion, Event, Sink, Usage};
 use crate::ir::{Protocol, Request};
 
@@ -119,8 +119,18 @@ pub enum StreamError {
     Cut,
     #[error("the provider sent nothing for too long")]
     Stalled,
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
+    #[error("{}", Broken::TooLarge)]
+    TooLarge,
+}
+
+impl From<Broken> for StreamError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::TooLarge => Self::TooLarge,
+            Broken::Corrupt(why) => Self::Malformed(why.to_owned()),
+            Broken::Cut => Self::Cut,
+        }
+    }
 }
 
 pub fn inbound(protocol: Protocol) -> &'static dyn Inbound {

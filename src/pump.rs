@@ -382,7 +382,7 @@ pub fn failure_of(error: &StreamError) -> Failure {
             Failure::new(kind, message.unwrap_or_else(|| "the provider reported an error".to_owned()))
         }
         StreamError::Stalled => Failure::new(Kind::Timeout, error.to_string()),
-        StreamError::Malformed(_) | StreamError::Cut | StreamError::TooLarge(_) => {
+        StreamError::Malformed(_) | StreamError::Cut | StreamError::TooLarge => {
             Failure::new(Kind::Upstream, format!("the provider's answer is incomplete: {error}"))
         }
     }

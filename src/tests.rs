@@ -8,6 +8,7 @@ mod chat;
 mod defects;
 mod demo;
 mod event;
+mod event_stream;
 mod exec;
 mod framing;
 mod gemini;

@@ -38,7 +38,7 @@ impl Workerd {
             (StreamError::Refused { status, body }, Some(setup)) => {
                 setup.upstream.classify(Refusal { status: *status, headers: &[], body }, now())
             }
-            (StreamError::Malformed(_) | StreamError::TooLarge(_), _) => Fault::Malformed,
+            (StreamError::Malformed(_) | StreamError::TooLarge, _) => Fault::Malformed,
             (StreamError::Refused { .. } | StreamError::Cut | StreamError::Stalled, _) => Fault::Transport,
         }
     }

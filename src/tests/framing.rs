@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::framing::{Frame, Framer, Framing, TooLarge};
+use crate::framing::{Broken, Frame, Framer, Framing};
 
 type Owned = (Option<String>, Vec<u8>);
 
@@ -13,8 +13,8 @@ fn owned(frame: Frame<'_>) -> Owned {
 #[derive(Debug)]
 struct Never;
 
-impl From<TooLarge> for Never {
-    fn from(_: TooLarge) -> Self {
+impl From<Broken> for Never {
+    fn from(_: Broken) -> Self {
         Self
     }
 }
@@ -236,7 +236,7 @@ fn what_is_held_is_capped() {
     ];
     for (what, framing, first, again) in endless {
         let mut framer = Framer::new(framing);
-        let ignore = |_: Frame<'_>, _| Ok::<(), TooLarge>(());
+        let ignore = |_: Frame<'_>, _| Ok::<(), Broken>(());
         assert_eq!(framer.push(&first, ignore), Ok(()), "{what}");
         let accepted = (0..20).take_while(|_| framer.push(&again, ignore).is_ok()).count();
         assert!((15..=16).contains(&accepted), "{what}: {accepted}");
@@ -248,7 +248,7 @@ fn many_frames_and_comments_are_not_capped() {
     let mut framer = Framer::new(Framing::Sse);
     let chunk = [&b": "[..], &[b'x'; 1 << 20], b"\n\ndata: ", &[b'x'; 1 << 20], b"\n\n"].concat();
     for _ in 0..20 {
-        assert_eq!(framer.push(&chunk, |_, _| Ok::<(), TooLarge>(())), Ok(()));
+        assert_eq!(framer.push(&chunk, |_, _| Ok::<(), Broken>(())), Ok(()));
     }
 }
 
@@ -258,7 +258,7 @@ fn the_walk_stops_where_it_is_told() {
     let mut seen = 0;
     let result = framer.push(b"data: a\n\ndata: b\n\ndata: c\n\n", |_, _| {
         seen += 1;
-        if seen == 2 { Err(TooLarge) } else { Ok(()) }
+        if seen == 2 { Err(Broken::TooLarge) } else { Ok(()) }
     });
-    assert_eq!((result, seen), (Err(TooLarge), 2));
+    assert_eq!((result, seen), (Err(Broken::TooLarge), 2));
 }

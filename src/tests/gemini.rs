@@ -91,7 +91,7 @@ impl Sink for Log {
 fn events(chunks: &[Value]) -> Result<Vec<String>, StreamError> {
     let (mut decoder, mut log) = (Gemini.decoder(), Log::default());
     for chunk in chunks {
-        decoder.frame(Frame { event: None, data: chunk.to_string().as_bytes() }, &mut log)?;
+        decoder.frame(Frame { data: chunk.to_string().as_bytes(), ..Frame::default() }, &mut log)?;
     }
     decoder.end(&mut log)?;
     Ok(log.lines)

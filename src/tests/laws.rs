@@ -294,7 +294,7 @@ proptest! {
             let mut framer = Framer::new(Framing::Sse);
             let _: Result<(), StreamError> = framer.push(data, |frame, _| decode.frame(frame, &mut sink));
             let _ = decode.end(&mut sink);
-            let frame = crate::framing::Frame { event: Some("error"), data };
+            let frame = crate::framing::Frame { event: Some("error"), error: None, data };
             let _ = (codec.decoder().frame(frame, &mut sink), inspect.frame(frame, &mut report));
             let _ = (codec.decode_response(data, &mut sink), codec.inspect_response(data, &mut report));
             let _ = codec.error_message(data);

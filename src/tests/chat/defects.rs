@@ -249,7 +249,7 @@ fn two_streams_at_once_share_nothing() {
     for side in [0, 1, 0, 1] {
         let (decoder, script) = (&mut decoders[side], &mut scripts[side]);
         let next = usize::from(!script.lines.is_empty());
-        let frame = crate::framing::Frame { event: None, data: streams[side][next].as_bytes() };
+        let frame = crate::framing::Frame { data: streams[side][next].as_bytes(), ..Default::default() };
         decoder.frame(frame, script).unwrap();
     }
     for (decoder, script) in decoders.iter_mut().zip(&mut scripts) {

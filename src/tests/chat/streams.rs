@@ -313,8 +313,8 @@ fn an_error_inside_the_stream_is_an_error() {
         assert_eq!(status(&[frame]), expected, "{frame}");
         let mut report = Report::default();
         let mut inspector = Chat::OPENAI.inspector();
-        inspector.frame(Frame { event: None, data: HI.as_bytes() }, &mut report).unwrap();
-        let found = inspector.frame(Frame { event: None, data: frame.as_bytes() }, &mut report);
+        inspector.frame(Frame { data: HI.as_bytes(), ..Frame::default() }, &mut report).unwrap();
+        let found = inspector.frame(Frame { data: frame.as_bytes(), ..Frame::default() }, &mut report);
         assert!(frame.contains("msg") || frame.contains("vllm") || found.is_err(), "{frame}");
         assert!(!report.finished, "{frame}");
     }
@@ -396,8 +396,9 @@ fn a_whole_answer_without_an_answer_is_refused() {
 
 fn inspected(frames: &[&str]) -> (Report, Vec<Pass>) {
     let (mut report, mut inspector) = (Report::default(), Chat::OPENAI.inspector());
-    let pass =
-        frames.iter().map(|data| inspector.frame(Frame { event: None, data: data.as_bytes() }, &mut report).unwrap());
+    let pass = frames
+        .iter()
+        .map(|data| inspector.frame(Frame { data: data.as_bytes(), ..Frame::default() }, &mut report).unwrap());
     let passes = pass.collect();
     (report, passes)
 }

@@ -217,7 +217,10 @@ fn an_error_inside_a_200_is_a_refusal_with_its_status() {
         assert_eq!(events(std::slice::from_ref(&body)), Err(refused.clone()));
         assert_eq!(events(&[chunk(json!([{"text": "a"}])), body.clone()]), Err(refused.clone()));
         let mut report = Report::default();
-        assert_eq!(Gemini.inspector().frame(Frame { event: None, data: &whole }, &mut report), Err(refused.clone()));
+        assert_eq!(
+            Gemini.inspector().frame(Frame { data: &whole, ..Frame::default() }, &mut report),
+            Err(refused.clone())
+        );
         assert_eq!(Gemini.inspect_response(&whole, &mut report), Err(refused));
     }
 }
@@ -254,7 +257,7 @@ fn the_relay_knows_content_from_air_and_an_end_from_a_pause() {
     let mut report = Report::default();
     let mut see = |chunk: Value| {
         let frame = chunk.to_string();
-        assert_eq!(inspector.frame(Frame { event: None, data: frame.as_bytes() }, &mut report), Ok(Pass::Keep));
+        assert_eq!(inspector.frame(Frame { data: frame.as_bytes(), ..Frame::default() }, &mut report), Ok(Pass::Keep));
         (report.started, report.finished)
     };
     assert_eq!(see(json!({"usageMetadata": {"promptTokenCount": 1}})), (false, false));
@@ -289,7 +292,7 @@ proptest! {
     fn a_decoder_is_total_on_arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = events_of(&bytes);
         let mut report = Report::default();
-        let _ = Gemini.inspector().frame(Frame { event: None, data: &bytes }, &mut report);
+        let _ = Gemini.inspector().frame(Frame { data: &bytes, ..Frame::default() }, &mut report);
     }
 
     #[test]

@@ -308,7 +308,7 @@ fn an_overload_after_the_opening_is_seen_before_any_content() {
     let mut inspect = |data: &Value, named: bool| {
         let text = data.to_string();
         let event = data["type"].as_str().filter(|_| named);
-        let result = inspector.frame(Frame { event, data: text.as_bytes() }, &mut report);
+        let result = inspector.frame(Frame { event, error: None, data: text.as_bytes() }, &mut report);
         (result, report)
     };
     for frame in &opening {
@@ -333,7 +333,7 @@ fn a_relay_sees_content_usage_and_the_end() {
         for data in [created(), delta("reasoning_summary_text", 0, "x"), completed(json!([]))] {
             let text = data.to_string();
             let event = data["type"].as_str().filter(|_| named);
-            inspector.frame(Frame { event, data: text.as_bytes() }, &mut report).unwrap();
+            inspector.frame(Frame { event, error: None, data: text.as_bytes() }, &mut report).unwrap();
             assert_eq!(report.started, data["type"] != "response.created");
         }
         let usage = Usage { input: 7, cache_read: 3, output: 5, reasoning: 2, ..Usage::default() };
