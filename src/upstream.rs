@@ -107,6 +107,15 @@ pub trait Upstream: Sync {
     fn classify(&self, refusal: Refusal<'_>, now: Millis) -> Fault;
 }
 
+/// Providers with code of their own; all others are rows of [`openai::PROVIDERS`].
+static OWN: &[&dyn Upstream] = &[&anthropic::Anthropic, &google::Google, &demo::Demo];
+
+/// The provider that accounts of `name` belong to. Its own name, not one of those a client may use for it.
+pub fn by_name(name: &str) -> Option<&'static dyn Upstream> {
+    let row = openai::PROVIDERS.iter().find(|row| row.name == name);
+    row.map(|row| row as &dyn Upstream).or_else(|| OWN.iter().copied().find(|own| own.name() == name))
+}
+
 /// What goes to the provider, and how to read what comes back.
 pub struct Payload {
     pub wire: &'static dyn Outbound,

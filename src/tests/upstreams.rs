@@ -10,7 +10,7 @@ use crate::fault::{Fault, Millis, Scope};
 use crate::ir::Protocol;
 use crate::json::Body;
 use crate::protocol::tools::Restore;
-use crate::upstream::{Payload, Reading, Refusal, Target, Upstream, anthropic, google, openai};
+use crate::upstream::{self, Payload, Reading, Refusal, Target, Upstream, anthropic, google, openai};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -172,6 +172,14 @@ fn every_row_of_the_table_can_be_used_with_a_key_alone() {
         assert!(sent.url.ends_with("/chat/completions") && sent.url.contains("://"), "{}", sent.url);
         assert_eq!(header(&sent, "authorization"), Some("Bearer secret"), "{}", row.name);
     }
+}
+
+#[test]
+fn a_provider_is_found_by_its_name() {
+    for name in ["openai", "openrouter", "anthropic", "google", "demo"] {
+        assert_eq!(upstream::by_name(name).map(Upstream::name), Some(name));
+    }
+    assert!(upstream::by_name("nobody").is_none());
 }
 
 #[test]
