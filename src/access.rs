@@ -1,5 +1,6 @@
 //! Who may call: the client key, wherever an SDK puts it.
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::call::Head;
@@ -23,21 +24,41 @@ pub fn presented(head: &Head<'_>) -> Option<String> {
         .or_else(|| head.query("key").filter(said))
 }
 
-/// `configured` is the secret `SLUICE_API_KEY`; without one nobody may call.
-pub fn check(head: &Head<'_>, configured: Option<&str>) -> Result<(), Failure> {
-    let Some(configured) = configured.filter(|key| !key.is_empty()) else {
-        let message = "no client key is set, so nobody may call; set one with: npx wrangler secret put SLUICE_API_KEY";
-        return Err(Failure::new(Kind::Overloaded, message).code("not_configured"));
-    };
+/// Who calls, as far as a Worker can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// The deployment's own key, `SLUICE_API_KEY`: everything is allowed.
+    Operator,
+    /// Another key, as the SHA-256 of it in hex: the object knows whose it is.
+    Key(String),
+}
+
+/// `configured` is the secret `SLUICE_API_KEY`.
+pub fn caller(head: &Head<'_>, configured: Option<&str>) -> Result<Caller, Failure> {
     let Some(key) = presented(head) else {
         let message = "no API key: send it as `Authorization: Bearer`, `x-api-key`, `x-goog-api-key` or `?key=`";
         return Err(Failure::new(Kind::Unauthorized, message).code("invalid_api_key"));
     };
     // Hashed first, so that the comparison does not depend on the length either.
-    let digest = |text: &str| <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()));
-    if bool::from(digest(&key).ct_eq(&digest(configured))) {
-        Ok(())
-    } else {
-        Err(Failure::new(Kind::Unauthorized, "the API key is not valid").code("invalid_api_key"))
+    let hash = digest(&key);
+    let own = configured.filter(|own| !own.is_empty()).map(digest);
+    if own.is_some_and(|own| bool::from(hash.ct_eq(&own))) {
+        return Ok(Caller::Operator);
     }
+    Ok(Caller::Key(hash.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()).into()
+}
+
+pub fn unknown_key() -> Failure {
+    Failure::new(Kind::Unauthorized, "the API key is not valid").code("invalid_api_key")
+}
+
+/// Closed by default: there is neither a key of the deployment's own nor a client's.
+pub fn not_configured() -> Failure {
+    let message = "no client key is set, so nobody may call; set one with: npx wrangler secret put SLUICE_API_KEY";
+    Failure::new(Kind::Overloaded, message).code("not_configured")
 }

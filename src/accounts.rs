@@ -12,6 +12,7 @@
 //!
 //! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
 
+use crate::control::record::Record;
 use crate::pool::Account;
 use crate::upstream::{Credential, Secret, Target, Upstream, anthropic, demo, google, openai};
 
@@ -22,6 +23,7 @@ pub struct Setup {
     pub upstream: &'static dyn Upstream,
     /// No trailing slash; `None`: the provider's own.
     pub base_url: Option<String>,
+    pub headers: Vec<(String, String)>,
     pub credential: Credential,
     /// Patterns of the names it offers.
     pub models: Vec<String>,
@@ -38,6 +40,15 @@ impl Setup {
         self.account.provider == name || self.aliases.contains(&name)
     }
 
+    /// Whether routing could not tell the two apart.
+    pub fn offers_the_same(&self, other: &Self) -> bool {
+        self.account.provider == other.account.provider
+            && self.declared == other.declared
+            && self.base_url.is_some() == other.base_url.is_some()
+            && self.models == other.models
+            && std::ptr::addr_eq(self.upstream, other.upstream)
+    }
+
     pub fn target(&self, model: &str) -> Target {
         Target {
             account: self.account.id.clone(),
@@ -45,7 +56,7 @@ impl Setup {
             upstream: self.upstream,
             base_url: self.base_url.clone(),
             model: model.to_owned(),
-            headers: Vec::new(),
+            headers: self.headers.clone(),
             credential: self.credential.clone(),
         }
     }
@@ -69,6 +80,13 @@ struct Provider {
     homeless: bool,
 }
 
+impl Provider {
+    fn answers_to(&self, name: &str) -> bool {
+        let name = normal(name);
+        self.name == name || self.stems.iter().any(|stem| normal(stem) == name)
+    }
+}
+
 /// `names` are all variables there are; `get` reads one.
 pub fn from_env(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Vec<Setup> {
     read(names, get).setups
@@ -88,6 +106,7 @@ pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts 
                 account: account("demo", place, 0, 1),
                 upstream: &demo::Demo,
                 base_url: None,
+                headers: Vec::new(),
                 credential: Credential::default(),
                 models: Vec::new(),
                 declared: false,
@@ -144,20 +163,71 @@ fn custom(
     let provider = |stem: &str| Provider {
         name: normal(stem),
         stems: vec![stem.to_owned()],
-        upstream: match text(get, stem, "PROTOCOL").as_deref() {
-            None | Some("chat" | "openai") => &openai::CUSTOM,
-            Some("messages" | "anthropic") => &anthropic::Anthropic,
-            Some("gemini" | "google") => &google::Google,
-            Some(other) => {
-                problems.push(format!("{stem}_PROTOCOL: {other}: expected chat, messages or gemini; taken as chat"));
-                &openai::CUSTOM
-            }
-        },
+        upstream: speaking(text(get, stem, "PROTOCOL").as_deref()).unwrap_or_else(|why| {
+            problems.push(format!("{stem}_PROTOCOL: {why}; taken as chat"));
+            &openai::CUSTOM
+        }),
         models: &[],
         keyless: false,
         homeless: true,
     };
     stems.into_iter().map(provider).collect()
+}
+
+/// A server that is known by nothing but the protocol it speaks.
+fn speaking(protocol: Option<&str>) -> Result<&'static dyn Upstream, String> {
+    match protocol {
+        None | Some("chat" | "openai") => Ok(&openai::CUSTOM),
+        Some("messages" | "anthropic") => Ok(&anthropic::Anthropic),
+        Some("gemini" | "google") => Ok(&google::Google),
+        Some(other) => Err(format!("{other}: expected chat, messages or gemini")),
+    }
+}
+
+/// Who `provider` is: one we know, or else any server that speaks `protocol`.
+pub fn upstream(provider: &str, protocol: Option<&str>) -> Result<&'static dyn Upstream, String> {
+    if provider == "demo" {
+        return Ok(&demo::Demo);
+    }
+    match known().into_iter().find(|known| known.answers_to(provider)) {
+        Some(known) => Ok(known.upstream),
+        None => speaking(protocol).map_err(|why| format!("protocol: {why}")),
+    }
+}
+
+/// A stored account, still without its credential. The error is a sentence for whoever stores it.
+pub fn stored(record: &Record) -> Result<Setup, String> {
+    let provider = normal(&record.provider);
+    let known = known().into_iter().find(|known| known.answers_to(&provider));
+    let base = record.base_url.as_deref().map(base_url).transpose().map_err(|why| format!("base_url: {why}"))?;
+    if base.is_none() && provider != "demo" && known.as_ref().is_none_or(|known| known.homeless) {
+        return Err(format!("base_url: {provider} has no usual address"));
+    }
+    let upstream = upstream(&provider, record.protocol.as_deref())?;
+    let declared = !record.allow.is_empty();
+    let usual = known.iter().filter(|_| !declared).flat_map(|known| known.models).map(|&pattern| pattern.to_owned());
+    let denied = record.deny.iter().map(|pattern| format!("!{pattern}"));
+    Ok(Setup {
+        account: Account {
+            id: record.id.clone(),
+            provider: known.as_ref().map_or_else(|| provider.clone(), |known| known.name.clone()),
+            label: record.label.clone(),
+            priority: record.priority,
+            weight: record.weight,
+            enabled: record.enabled && record.weight > 0 && record.sign_in.is_none(),
+            allow: record.allow.clone(),
+            deny: record.deny.clone(),
+            cap: record.cap,
+            group: record.group.clone(),
+        },
+        upstream,
+        base_url: base,
+        headers: record.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        credential: Credential::default(),
+        models: usual.chain(record.allow.iter().cloned()).chain(denied).collect(),
+        declared,
+        aliases: known.map_or_else(Vec::new, |known| known.stems.iter().map(|stem| normal(stem)).collect()),
+    })
 }
 
 fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &mut Accounts) {
@@ -205,6 +275,7 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
             },
             upstream: provider.upstream,
             base_url: base_url.clone(),
+            headers: Vec::new(),
             credential: Credential { access: Secret::new(key), ..Credential::default() },
             models: models.clone(),
             declared,

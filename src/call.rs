@@ -1,13 +1,15 @@
 //! One client call: what was asked, where, and in which protocol. `route` is a pure table.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::{Failure, Kind};
 use crate::form;
 use crate::ir::Protocol;
 use crate::json::Body;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// An answer from a model.
     Generate,
@@ -196,19 +198,32 @@ pub fn protocol_of(path: &str) -> Protocol {
     }
 }
 
-/// Find what `head` asks for. `is_provider` tells whether a first path segment names a provider.
-pub fn route(head: &Head<'_>, is_provider: &dyn Fn(&str) -> bool) -> Result<Route, Failure> {
+/// Find what `head` asks for. A first path segment before an endpoint names a provider.
+pub fn route(head: &Head<'_>) -> Result<Route, Failure> {
     let decoded = unescape(head.path);
-    let mut path = decoded.trim_start_matches('/').trim_end_matches('/');
-    let mut provider = None;
-    if let Some((first, rest)) = path.split_once('/')
-        && is_provider(first)
-        // `/ollama` is where Ollama's own endpoints are, as well as a provider's name.
-        && !(first == "ollama" && rest.starts_with("api/"))
-    {
-        provider = Some(first.to_owned());
-        path = rest;
+    let path = decoded.trim_start_matches('/').trim_end_matches('/');
+    let direct = endpoint(head, path, None);
+    match (&direct, path.split_once('/')) {
+        (Err(failure), Some((first, rest))) if failure.kind == Kind::NotFound && may_name_a_provider(first) => {
+            match endpoint(head, rest, Some(first.to_owned())) {
+                Err(failure) if failure.kind == Kind::NotFound => direct,
+                pinned => pinned,
+            }
+        }
+        _ => direct,
     }
+}
+
+/// Whether a path segment could be a provider's name and is none of ours.
+fn may_name_a_provider(segment: &str) -> bool {
+    let version = segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let ours = version || ["api", "admin", "console", "proxy"].contains(&segment);
+    !ours
+        && !segment.is_empty()
+        && segment.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+}
+
+fn endpoint(head: &Head<'_>, path: &str, provider: Option<String>) -> Result<Route, Failure> {
     let call = |protocol, operation| {
         Ok(Route::Call(Endpoint {
             protocol,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::call::{Call, HttpRequest, HttpResponse, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
-use crate::pool::{Ask, Attempt, Candidate, Denial, Outcome, Plan, Settlement};
+use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
 use crate::pump::{Answering, Pump, failure_of};
 use crate::upstream::{Payload, Reading, Refusal, Target, payload};
@@ -26,7 +26,8 @@ pub trait Source {
 pub trait Io {
     type Body: Source;
     fn now(&self) -> Millis;
-    async fn plan(&self, ask: &Ask) -> Result<Plan, Denial>;
+    /// Whom to ask, in order.
+    async fn plan(&self) -> Result<Plan, Failure>;
     /// Resolve a candidate to an account with its credential.
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault>;
     /// Renew a refused credential, once. `None`: it cannot be renewed.
@@ -93,10 +94,10 @@ struct Failed {
     retry_after: Option<Duration>,
 }
 
-pub async fn run<I: Io>(io: &I, call: &Call, ask: &Ask) -> Reply<I::Body> {
-    let plan = match io.plan(ask).await {
+pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
+    let plan = match io.plan().await {
         Ok(plan) => plan,
-        Err(denial) => return Reply::Refused(refuse(call, &denial.failure(io.now()), Trace::default())),
+        Err(failure) => return Reply::Refused(refuse(call, &failure, Trace::default())),
     };
     let mut trace = Trace { lease: plan.lease, ..Trace::default() };
     let mut last = None;

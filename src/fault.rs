@@ -87,7 +87,8 @@ impl Fault {
 }
 
 /// The kinds of failure a client can tell apart. Each protocol has its own words for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     InvalidRequest,
     Unauthorized,
@@ -142,7 +143,7 @@ impl Kind {
 }
 
 /// A failure as the client will see it, before it is spelled in the client's protocol.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub kind: Kind,
     /// Usually [`Kind::status`]; a provider's own status is kept when it is relayed.

@@ -26,6 +26,7 @@ pub mod models;
 pub mod route;
 
 pub mod accounts;
+pub mod control;
 pub mod pool;
 pub mod vault;
 

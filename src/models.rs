@@ -2,6 +2,8 @@
 
 mod ollama;
 
+use serde::{Deserialize, Serialize};
+
 use crate::accounts::Setup;
 use crate::catalogue::{self, Modality, Model, Thinking};
 use crate::fault::Failure;
@@ -10,29 +12,34 @@ use crate::json::{Array, Body, Object};
 use crate::upstream::{demo, pattern};
 
 /// A model somebody offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// A name that [`crate::route::resolve`] leads to it.
     pub id: String,
     pub provider: String,
-    pub known: Option<&'static Model>,
+    /// The provider's name for it.
+    pub model: String,
 }
 
 impl Listed {
+    fn known(&self) -> Option<&'static Model> {
+        catalogue::find(&self.model)
+    }
+
     fn context(&self) -> Option<u64> {
-        self.known.map(|model| model.context)
+        self.known().map(|model| model.context)
     }
 
     fn output(&self) -> Option<u64> {
-        self.known.and_then(|model| model.output)
+        self.known().and_then(|model| model.output)
     }
 
     fn thinks(&self) -> bool {
-        self.known.is_some_and(|model| !matches!(model.thinking, Thinking::Never | Thinking::Unknown))
+        self.known().is_some_and(|model| !matches!(model.thinking, Thinking::Never | Thinking::Unknown))
     }
 
     fn takes(&self, modality: Modality) -> bool {
-        self.known.is_some_and(|model| model.input.contains(&modality))
+        self.known().is_some_and(|model| model.input.contains(&modality))
     }
 
     /// Makers of embedding models all say so in the name.
@@ -55,7 +62,7 @@ pub fn list(setups: &[Setup], provider: Option<&str>) -> Vec<Listed> {
             return;
         }
         let provider = setup.account.provider.clone();
-        models.push(Listed { id: id.to_owned(), provider, known: catalogue::find(id) });
+        models.push(Listed { id: id.to_owned(), provider, model: id.to_owned() });
     };
     for setup in setups.iter().filter(|setup| setup.account.enabled) {
         if provider.is_some_and(|name| !setup.answers_to(name)) {
@@ -146,31 +153,35 @@ pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
     out
 }
 
-/// One model. A name that leads somewhere is answered even if no list shows it.
-pub fn encode_one(id: &str, protocol: Protocol, setups: &[Setup]) -> Result<Vec<u8>, Failure> {
-    let model = find(id, setups)?;
+/// One model.
+pub fn encode_one(model: &Listed, protocol: Protocol) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    write(&model, protocol, &mut out);
-    Ok(out)
+    write(model, protocol, &mut out);
+    out
 }
 
-/// Ollama's answer to `/api/show`, whose `body` names the model.
-pub fn show(body: &Body, setups: &[Setup]) -> Result<Vec<u8>, Failure> {
+/// The model that the body of Ollama's `/api/show` names.
+pub fn shown(body: &Body) -> Result<String, Failure> {
     let id = match body.get::<String>("model")? {
         Some(id) => Some(id),
         None => body.get::<String>("name")?,
     };
-    let id = id.ok_or_else(|| Failure::invalid("model", "is missing"))?;
-    Ok(ollama::show(&find(&id, setups)?))
+    id.ok_or_else(|| Failure::invalid("model", "is missing"))
 }
 
-fn find(id: &str, setups: &[Setup]) -> Result<Listed, Failure> {
+/// Ollama's answer to `/api/show`.
+pub fn show(model: &Listed) -> Vec<u8> {
+    ollama::show(model)
+}
+
+/// A name that leads somewhere is answered even if no list shows it.
+pub fn find(id: &str, setups: &[Setup]) -> Result<Listed, Failure> {
     let id = id.strip_prefix("models/").unwrap_or(id);
     let ask = crate::route::resolve(id, None, setups);
     let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
         return Err(crate::route::unknown(id));
     };
-    Ok(Listed { id: id.to_owned(), provider: goal.provider.clone(), known: catalogue::find(&goal.model) })
+    Ok(Listed { id: id.to_owned(), provider: goal.provider.clone(), model: goal.model.clone() })
 }
 
 fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
@@ -185,7 +196,7 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
             item.u64("created", CREATED);
             item.str("owned_by", &model.provider);
             // OpenAI's own list says no more; what follows is what the lists of others say under these names.
-            if let Some(known) = model.known {
+            if let Some(known) = model.known() {
                 item.u64("context_length", known.context);
                 if let Some(output) = known.output {
                     item.u64("max_output_tokens", output);

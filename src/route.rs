@@ -1,10 +1,10 @@
 //! Which providers have a model: from the name a client uses to goals for the pool.
 
 use crate::accounts::Setup;
-use crate::call::{Call, printable};
+use crate::call::printable;
 use crate::fault::{Failure, Kind};
 use crate::pool::{Ask, Goal};
-use crate::upstream::{self, pattern};
+use crate::upstream::pattern;
 
 /// `provider/model`, `[Provider] model`, or a bare name that somebody offers. `pinned` is a provider named by path or
 /// header. `None`: nobody has it.
@@ -57,14 +57,6 @@ fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
 pub fn whatever(provider: &str, setups: &[Setup]) -> Option<Ask> {
     let setup = setups.iter().find(|setup| setup.answers_to(provider))?;
     Some(Ask { tiers: vec![vec![goal(setup, "")]], ..Ask::default() })
-}
-
-/// Whether any of those asked could do what `call` wants in the client's own words.
-pub fn relays(call: &Call, ask: &Ask, setups: &[Setup]) -> bool {
-    ask.tiers.iter().flatten().any(|goal| {
-        let mut offering = setups.iter().filter(|setup| setup.account.provider == goal.provider);
-        offering.any(|setup| upstream::relays(call, &setup.target(&goal.model)))
-    })
 }
 
 /// What a client hears of a model that nobody has.

@@ -1,12 +1,13 @@
 //! The Worker: bindings in, bindings out. Thin on purpose.
 //!
 //! ```text
-//! fetch event ── route ── access ── body ── Call ── exec::run ───────────> Response
+//! fetch event ── route ── caller ── body ── Call ── exec::run ───────────> Response
 //!                                                      |                      |
 //!                                   io: plan, send, report        stream: the answer behind its head
 //! ```
 
 mod io;
+mod object;
 mod platform;
 mod pool;
 mod reply;
@@ -19,13 +20,14 @@ use bytes::Bytes;
 use worker::web_sys::{Request, Response};
 use worker::{Context, Env, event};
 
-use crate::call::{Call, Head, Operation, Route, protocol_of, route};
+use crate::call::{Call, Head, Route, protocol_of, route};
+use crate::control::inquiry::{Inquiry, Wanted};
 use crate::exec::{self, Refused, Reply};
 use crate::fault::{Failure, Kind, Millis};
 use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
-use crate::{access, affinity, route as routing, tokens};
+use crate::{access, affinity, tokens};
 use io::Workerd;
 use reply::Headers;
 use settings::Settings;
@@ -59,54 +61,49 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response,
 async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: Context) -> Result<Response, Failure> {
     let settings = Settings::of(&env);
     let answer = |body: &[u8]| Headers::new(id, protocol_of(head.path)).send(200, "application/json", body);
-    match route(head, &|name| routing::is_provider(name, &settings.accounts))? {
+    let caller = || access::caller(head, settings.api_key.as_deref());
+    match route(head)? {
         Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
         Route::Fixed { content_type, body } => {
             Ok(Headers::new(id, protocol_of(head.path)).send(200, content_type, body.as_bytes()))
         }
         Route::Models { protocol, provider } => {
-            access::check(head, settings.api_key.as_deref())?;
+            let wanted = Wanted { caller: caller()?, provider, model: None };
             let page = Page::of(protocol, &|name| head.query(name));
-            Ok(answer(&models::encode(&models::list(&settings.accounts, provider.as_deref()), protocol, &page)))
+            Ok(answer(&models::encode(&object::models(&env, &wanted).await?, protocol, &page)))
         }
         Route::Model { protocol, id } => {
-            access::check(head, settings.api_key.as_deref())?;
-            Ok(answer(&models::encode_one(&id, protocol, &settings.accounts)?))
+            Ok(answer(&models::encode_one(&object::model(&env, caller()?, id).await?, protocol)))
         }
         Route::Show => {
-            access::check(head, settings.api_key.as_deref())?;
+            let caller = caller()?;
             let body = Body::parse(read_body(request).await?)?;
-            Ok(answer(&models::show(&body, &settings.accounts)?))
+            Ok(answer(&models::show(&object::model(&env, caller, models::shown(&body)?).await?)))
         }
         Route::Call(endpoint) => {
-            access::check(head, settings.api_key.as_deref())?;
+            let caller = caller()?;
             let body = read_body(request).await?;
-            let mut call = Call::read(endpoint, body, head, id, now().seconds())?;
+            let mut call = match Call::read(endpoint, body, head, id, now().seconds()) {
+                Ok(call) => call,
+                // What is wrong with a request is nobody's business who may not send one.
+                Err(failure) => return Err(object::admitted(&env, caller).await.err().unwrap_or(failure)),
+            };
             call.affinity = affinity::of(&call, head.header);
-            let call = Rc::new(call);
-            answer_call(head, call, Workerd::new(env, context, request.signal(), settings)).await
+            let provider = (head.header)("x-sluice-provider");
+            let inquiry = Inquiry::of(&call, caller, provider, (head.header)("cf-connecting-ip"));
+            answer_call(Rc::new(call), Workerd::new(env, context, request.signal(), settings, inquiry)).await
         }
     }
 }
 
-async fn answer_call(head: &Head<'_>, call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
-    let header = (head.header)("x-sluice-provider");
-    let pinned = call.endpoint.provider.as_deref().or(header.as_deref());
-    let asked = match (call.endpoint.operation, pinned) {
-        (Operation::Raw, Some(provider)) => routing::whatever(provider, &io.settings.accounts),
-        _ => routing::resolve(&call.model, pinned, &io.settings.accounts),
-    };
-    let Some(mut ask) = asked else {
-        return Err(routing::unknown(&call.model));
-    };
-    if call.endpoint.operation == Operation::CountTokens && !routing::relays(&call, &ask, &io.settings.accounts) {
-        let body = tokens::answer(&call)?;
-        return Ok(Headers::new(&call.id, call.protocol()).estimated().send(200, "application/json", &body));
-    }
-    ask.affinity = call.affinity;
+async fn answer_call(call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
     let io = Rc::new(io);
-    let reply = exec::run(&*io, &call, &ask).await;
+    let reply = exec::run(&*io, &call).await;
     let headers = Headers::new(&call.id, call.protocol());
+    if io.estimates() {
+        let body = tokens::answer(&call)?;
+        return Ok(headers.estimated().send(200, "application/json", &body));
+    }
     Ok(match reply {
         Reply::Refused(Refused { status, body, retry_after, trace }) => {
             headers.trace(&trace).retry_after(retry_after).send(status, "application/json", &body)

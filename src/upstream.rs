@@ -156,15 +156,15 @@ pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
     }
 }
 
-/// Whether the provider itself can do what `call` asks for, in the client's own words.
-pub fn relays(call: &Call, target: &Target) -> bool {
-    let wire = target.upstream.speaks(call.protocol(), target).protocol();
-    wire == call.protocol() && target.upstream.supports(call.endpoint.operation, wire, target)
+/// Whether the provider itself can do `operation` in the words of a client of `protocol`.
+pub fn relays(protocol: Protocol, operation: Operation, target: &Target) -> bool {
+    let wire = target.upstream.speaks(protocol, target).protocol();
+    wire == protocol && target.upstream.supports(operation, wire, target)
 }
 
 fn generate(call: &Call, target: &Target) -> Result<Payload, Failure> {
     let wire = target.upstream.speaks(call.protocol(), target);
-    let relay = relays(call, target);
+    let relay = relays(call.protocol(), call.endpoint.operation, target);
     // What does not count would answer, and be paid for it; and a count has no canonical form.
     if call.endpoint.operation == Operation::CountTokens && !relay {
         return Err(unable(target, "count tokens for this protocol"));

@@ -1,19 +1,19 @@
-//! [`Io`] on workerd: the pool is a Durable Object, providers are `fetch`.
+//! [`Io`] on workerd: a Durable Object decides, providers are `fetch`.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use worker::web_sys::AbortSignal;
 use worker::{Context, Env};
 
 use super::settings::Settings;
 use super::stream::Body;
-use super::{now, platform};
+use super::{now, object};
 use crate::call::{HttpRequest, HttpResponse};
+use crate::control::inquiry::{Grant, Inquiry};
 use crate::exec::{Io, Trace};
-use crate::fault::{Fault, Millis};
-use crate::pool::{Ask, Candidate, Denial, Outcome, Plan, Settlement, shard};
+use crate::fault::{Failure, Fault, Millis};
+use crate::pool::{Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
 use crate::upstream::{Refusal, Target};
 
@@ -23,35 +23,45 @@ pub struct Workerd {
     /// Aborted when the client has left.
     pub client: AbortSignal,
     env: Env,
+    inquiry: Inquiry,
+    grant: OnceCell<Grant>,
 }
 
 impl Workerd {
-    pub fn new(env: Env, context: Context, client: AbortSignal, settings: Rc<Settings>) -> Self {
-        Self { settings, context, client, env }
+    pub fn new(env: Env, context: Context, client: AbortSignal, settings: Rc<Settings>, inquiry: Inquiry) -> Self {
+        Self { settings, context, client, env, inquiry, grant: OnceCell::new() }
+    }
+
+    /// Nobody counts tokens for this model, so that an estimate is the answer.
+    pub fn estimates(&self) -> bool {
+        self.grant.get().is_some_and(|grant| grant.estimate)
+    }
+
+    fn find(&self, candidate: &Candidate) -> Option<Target> {
+        let leads = &self.grant.get()?.leads;
+        match &leads.iter().find(|lead| lead.candidate.account == candidate.account)?.lent {
+            Some(lent) => lent.target(candidate),
+            None => {
+                let setup = self.settings.accounts.iter().find(|setup| setup.account.id == candidate.account);
+                setup.map(|setup| setup.target(&candidate.model))
+            }
+        }
     }
 
     /// What a break after the commitment means for the account that answered.
     pub fn judge(&self, trace: &Trace, error: &StreamError) -> Fault {
-        let answered = trace.last().map(|last| last.account.as_str());
-        let setup = self.settings.accounts.iter().find(|setup| Some(setup.account.id.as_str()) == answered);
-        match (error, setup) {
-            (StreamError::Refused { status, body }, Some(setup)) => {
-                setup.upstream.classify(Refusal { status: *status, headers: &[], body }, now())
+        let answered = trace.last().map(|last| Candidate {
+            account: last.account.clone(),
+            provider: last.provider.clone(),
+            model: last.model.clone(),
+            probe: false,
+        });
+        match (error, answered.and_then(|candidate| self.find(&candidate))) {
+            (StreamError::Refused { status, body }, Some(target)) => {
+                target.upstream.classify(Refusal { status: *status, headers: &[], body }, now())
             }
             (StreamError::Malformed(_) | StreamError::TooLarge, _) => Fault::Malformed,
             (StreamError::Refused { .. } | StreamError::Cut | StreamError::Stalled, _) => Fault::Transport,
-        }
-    }
-}
-
-/// One round trip to the object.
-async fn ask_pool<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Serialize) -> Option<T> {
-    let body = serde_json::to_string(body).ok()?;
-    match platform::ask_pool(env, &shard(""), path, &body).await {
-        Ok(text) => serde_json::from_str(&text).ok(),
-        Err(error) => {
-            worker::console_error!("pool: {error:?}");
-            None
         }
     }
 }
@@ -63,14 +73,18 @@ impl Io for Workerd {
         now()
     }
 
-    async fn plan(&self, ask: &Ask) -> Result<Plan, Denial> {
-        ask_pool(&self.env, "/plan", ask).await.unwrap_or(Err(Denial::Unavailable))
+    async fn plan(&self) -> Result<Plan, Failure> {
+        let grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| denied.failure)?;
+        let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
+        let plan = Plan { lease: grant.lease, candidates };
+        // Once a call; a second plan would not be asked for.
+        let _ = self.grant.set(grant);
+        Ok(plan)
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
-        let setup = self.settings.accounts.iter().find(|setup| setup.account.id == candidate.account);
         // The object may have been told of another set of accounts a moment before a deployment.
-        setup.map(|setup| setup.target(&candidate.model)).ok_or(Fault::Unauthorized)
+        self.find(candidate).ok_or(Fault::Unauthorized)
     }
 
     async fn refresh(&self, _: &Target) -> Option<Target> {
@@ -95,7 +109,7 @@ impl Io for Workerd {
         }
         let env = self.env.clone();
         self.context.wait_until(async move {
-            let _: Option<()> = ask_pool(&env, "/report", &settlement).await;
+            object::report(&env, &settlement).await;
         });
     }
 }

@@ -1,19 +1,19 @@
-//! The Durable Object around [`pool::Pool`]: load, call a pure method, persist, reply.
+//! The Durable Object around [`Control`]: load, call a pure method, persist, reply.
 
 use std::cell::RefCell;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
 use super::now;
 use super::settings::Settings;
+use crate::control::Control;
 use crate::json;
-use crate::pool::{self, Ask, Settlement};
 
 #[durable_object(fetch)]
 pub struct Pool {
     sql: SqlStorage,
-    pool: RefCell<pool::Pool>,
+    control: RefCell<Control>,
 }
 
 #[derive(Deserialize)]
@@ -25,32 +25,40 @@ struct Saved {
 impl DurableObject for Pool {
     fn new(state: State, env: Env) -> Self {
         let sql = state.storage().sql();
-        let mut pool = pool::Pool::default();
-        pool.set_accounts(Settings::of(&env).accounts.iter().map(|setup| setup.account.clone()).collect());
+        let settings = Settings::of(&env);
+        let mut control = Control::new(settings.accounts.clone(), settings.vault(), settings.api_key.is_some());
         match saved(&sql) {
-            Ok(rows) => pool.load(rows.into_iter().map(|row| (row.key, row.value)), now()),
+            Ok(rows) => {
+                for problem in control.load(rows.into_iter().map(|row| (row.key, row.value)), now()) {
+                    worker::console_error!("{problem}");
+                }
+            }
             // Cooldowns are relearnt from the next refusal; nobody is locked out meanwhile.
-            Err(error) => worker::console_error!("pool: {error}"),
+            Err(error) => worker::console_error!("the object's storage: {error}"),
         }
-        Self { sql, pool: RefCell::new(pool) }
+        Self { sql, control: RefCell::new(control) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
-        let mut pool = self.pool.borrow_mut();
-        let reply = match request.path().as_str() {
-            "/plan" => {
-                let ask: Ask = json::decode(&body).map_err(|error| error.to_string())?;
-                serde_json::to_string(&pool.plan(&ask, now()))?
-            }
-            "/report" => {
-                let settlement: Settlement = json::decode(&body).map_err(|error| error.to_string())?;
-                pool.report(&settlement, now());
-                "null".to_owned()
-            }
-            _ => return Response::error("not found", 404),
+        let reply = {
+            let mut control = self.control.borrow_mut();
+            match request.path().as_str() {
+                "/plan" => text(&control.plan(&read(&body)?, now())),
+                "/report" => text(&control.report(&read(&body)?, now())),
+                "/models" => text(&control.models(&read(&body)?)),
+                "/admit" => text(&control.admitted(&read(&body)?)),
+                _ => return Response::error("not found", 404),
+            }?
         };
-        for row in pool.changes() {
+        self.persist()?;
+        Response::ok(reply)
+    }
+}
+
+impl Pool {
+    fn persist(&self) -> worker::Result<()> {
+        for row in self.control.borrow_mut().changes() {
             match row.value {
                 Some(value) => {
                     let bindings = vec![row.key.into(), value.into()];
@@ -59,8 +67,16 @@ impl DurableObject for Pool {
                 None => self.sql.exec("DELETE FROM saved WHERE key = ?", vec![row.key.into()])?,
             };
         }
-        Response::ok(reply)
+        Ok(())
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> worker::Result<T> {
+    json::decode(body).map_err(|error| error.to_string().into())
+}
+
+fn text(reply: &impl Serialize) -> worker::Result<String> {
+    Ok(serde_json::to_string(reply)?)
 }
 
 fn saved(sql: &SqlStorage) -> worker::Result<Vec<Saved>> {

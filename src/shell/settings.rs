@@ -8,9 +8,13 @@ use worker::Env;
 
 use super::platform;
 use crate::accounts::{self, Setup};
+use crate::upstream::Secret;
+use crate::vault::{Vault, VaultError};
 
 pub struct Settings {
     pub api_key: Option<String>,
+    master_key: Option<Secret>,
+    previous_master_key: Option<Secret>,
     pub accounts: Vec<Setup>,
     /// A provider that sends nothing for so long has stalled.
     pub idle_ms: f64,
@@ -31,6 +35,10 @@ impl Settings {
         KNOWN.with_borrow_mut(|known| known.get_or_insert_with(|| Rc::new(Self::read(env))).clone())
     }
 
+    pub fn vault(&self) -> Result<Vault, VaultError> {
+        Vault::of(self.master_key.as_ref().map(Secret::expose), self.previous_master_key.as_ref().map(Secret::expose))
+    }
+
     fn read(env: &Env) -> Self {
         let mut texts = platform::texts(env).into_iter();
         let mut vars = HashMap::new();
@@ -44,13 +52,16 @@ impl Settings {
         for problem in &found.problems {
             worker::console_warn!("{problem}");
         }
+        let secret = |name| get(name).map(|text| Secret::new(text.trim())).filter(|secret| !secret.is_empty());
         let seconds = |name, default: f64| {
             let value = get(name).and_then(|text| text.trim().parse::<f64>().ok()).filter(|value| *value > 0.0);
             // A day: timers overflow at 24 of them.
             1000.0 * value.unwrap_or(default).min(86_400.0)
         };
         Self {
-            api_key: get("SLUICE_API_KEY"),
+            api_key: get("SLUICE_API_KEY").filter(|key| !key.is_empty()),
+            master_key: secret("SLUICE_MASTER_KEY"),
+            previous_master_key: secret("SLUICE_MASTER_KEY_PREVIOUS"),
             accounts: found.setups,
             idle_ms: seconds("SLUICE_IDLE_SECONDS", 120.0),
             keep_alive_ms: seconds("SLUICE_KEEP_ALIVE_SECONDS", 15.0),

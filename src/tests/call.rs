@@ -11,7 +11,7 @@ fn routed(request: &str, header: &str) -> Result<Route, crate::fault::Failure> {
     let (name, value) = header.split_once(": ").unwrap_or_default();
     let header = |wanted: &str| (wanted == name).then(|| value.to_owned());
     let head = Head { method, path, query, header: &header };
-    route(&head, &|segment| segment == "deepseek")
+    route(&head)
 }
 
 fn call(protocol: Protocol, operation: Operation) -> Endpoint {
@@ -162,7 +162,9 @@ fn a_wrong_path_or_method_is_named() {
         ("GET /api/show", Kind::MethodNotAllowed, "/api/show takes POST, not GET"),
         ("POST /v1", Kind::NotFound, "no such endpoint: POST /v1"),
         ("POST /v1/chat", Kind::NotFound, "no such endpoint: POST /v1/chat; a provider's own is at /{provider}/v1/chat"),
-        ("POST /other/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /other/v1/chat/completions"),
+        ("POST /v3/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /v3/v1/chat/completions"),
+        ("POST /a%20b/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /a%20b/v1/chat/completions"),
+        ("POST /admin/v1/chat/completions", Kind::NotFound, "no such endpoint: POST /admin/v1/chat/completions"),
         ("POST /deepseek", Kind::NotFound, "no such endpoint: POST /deepseek"),
         ("POST /v1/audio/speech", Kind::NotFound,
             "no such endpoint: POST /v1/audio/speech; a provider's own is at /{provider}/v1/audio/speech"),

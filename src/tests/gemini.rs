@@ -24,7 +24,7 @@ fn call(verb: &str, body: &Value) -> Call {
     let path = format!("/v1beta/models/gemini-2.5-flash:{verb}");
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));
     let head = Head { method: "POST", path, query, header: &|_| None };
-    let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { panic!("{path}") };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!("{path}") };
     let mut call = upstreams::call(Protocol::Gemini, &json!({}));
     call.model = endpoint.model.clone().unwrap();
     call.stream = endpoint.stream.unwrap();

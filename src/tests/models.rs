@@ -7,7 +7,7 @@ use crate::accounts::Setup;
 use crate::catalogue::{self, Thinking, find};
 use crate::ir::{Depth, Effort, Protocol};
 use crate::json::Body;
-use crate::models::{Page, encode, encode_one, list, show};
+use crate::models::{self, Page, encode, encode_one, list, show, shown};
 use crate::protocol::inbound;
 use crate::reasoning;
 use crate::route::resolve;
@@ -223,7 +223,10 @@ fn ollama_is_told_names_digests_and_details() {
 #[test]
 fn ollama_is_shown_a_model_by_either_name() {
     let setups = setups(KEYS);
-    let show = |body: &Value| show(&Body::parse(body.to_string().into()).unwrap(), &setups).map(|bytes| value(&bytes));
+    let show = |body: &Value| {
+        let id = shown(&Body::parse(body.to_string().into()).unwrap())?;
+        models::find(&id, &setups).map(|model| value(&show(&model)))
+    };
     let shown = show(&json!({"model": "[Claude] claude-opus-5:latest"})).unwrap();
     assert_eq!(shown["capabilities"], json!(["completion", "tools", "vision", "thinking"]));
     assert_eq!(
@@ -290,7 +293,7 @@ fn a_long_list_is_walked_page_by_page_in_both_directions() {
 #[test]
 fn one_model_is_answered_if_it_leads_somewhere() {
     let setups = setups(KEYS);
-    let id = |id: &str, protocol| encode_one(id, protocol, &setups).map(|bytes| value(&bytes));
+    let id = |id: &str, protocol| models::find(id, &setups).map(|model| value(&encode_one(&model, protocol)));
     assert_eq!(id("ft:gpt-4o:me", Protocol::Chat).unwrap()["owned_by"], "openai");
     assert_eq!(id("models/gemini-2.5-pro", Protocol::Gemini).unwrap()["name"], "models/gemini-2.5-pro");
     let embeds = id("text-embedding-3-small", Protocol::Gemini).unwrap();

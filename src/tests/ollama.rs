@@ -19,7 +19,7 @@ use crate::protocol::{Echo, Inbound, StreamError};
 
 fn call(path: &str, body: &Value) -> Call {
     let head = Head { method: "POST", path, query: "", header: &|_| None };
-    let Ok(Route::Call(endpoint)) = route(&head, &|name| name == "ollama") else { panic!("{path}") };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!("{path}") };
     assert_eq!((endpoint.protocol, endpoint.provider.as_deref()), (Protocol::Ollama, None));
     Call::read(endpoint, Bytes::from(body.to_string()), &head, "7", 1_700_000_000).unwrap()
 }

@@ -14,7 +14,7 @@ use crate::upstream::{Payload, Secret, Target, payload};
 
 fn call(path: &str, body: &Value) -> Call {
     let head = Head { method: "POST", path, query: "", header: &|_| None };
-    let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { panic!("{path}") };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!("{path}") };
     Call::read(endpoint, Bytes::from(body.to_string()), &head, "7", 1_700_000_000).unwrap()
 }
 
@@ -257,7 +257,7 @@ fn edit(extra: &[(&str, &str)]) -> Call {
 fn raw(method: &str, path: &str, kind: &str, body: String) -> Result<Call, Failure> {
     let header = |name: &str| (name == "content-type").then(|| kind.to_owned());
     let head = Head { method, path, query: "", header: &header };
-    let Ok(Route::Call(endpoint)) = route(&head, &|name| name == "openai" || name == "anthropic") else { panic!() };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!() };
     Call::read(endpoint, Bytes::from(body), &head, "7", 1)
 }
 

@@ -69,7 +69,7 @@ pub fn call(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<B
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let head = Head { method, path, query, header: &header };
-    match route(&head, &|_| false)? {
+    match route(&head)? {
         Route::Call(endpoint) => Call::read(endpoint, body.into(), &head, "req7", 1_790_000_000),
         other => panic!("{url} is no call but {other:?}"),
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::rig::{SECRET, fixtures, name, target, wire};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::exec::{Io, Refused, Reply, Source, run};
-use crate::fault::{Fault, Millis};
+use crate::fault::{Failure, Fault, Millis};
 use crate::ir::Protocol;
 use crate::pool::{Account, Ask, Candidate, Denial, Goal, Outcome, Plan, Pool, Settlement};
 use crate::protocol::{Echo, StreamError};
@@ -80,7 +80,7 @@ impl Io for Script {
         Millis(self.clock.get())
     }
 
-    async fn plan(&self, _: &Ask) -> Result<Plan, Denial> {
+    async fn plan(&self) -> Result<Plan, Failure> {
         if let Some(pool) = &self.pool {
             let goal =
                 |(_, wire): &(&str, Protocol)| Goal { provider: name(*wire), model: "m".into(), ..Goal::default() };
@@ -88,7 +88,8 @@ impl Io for Script {
                 tiers: self.candidates.iter().map(|candidate| vec![goal(candidate)]).collect(),
                 ..Ask::default()
             };
-            return pool.borrow_mut().plan(&ask, self.now());
+            let now = self.now();
+            return pool.borrow_mut().plan(&ask, now).map_err(|denial| denial.failure(now));
         }
         let candidate = |(account, wire): &(&str, Protocol)| Candidate {
             account: (*account).to_owned(),
@@ -97,7 +98,7 @@ impl Io for Script {
             probe: false,
         };
         match &self.denial {
-            Some(denial) => Err(denial.clone()),
+            Some(denial) => Err(denial.failure(self.now())),
             None => Ok(Plan { lease: 7, candidates: self.candidates.iter().map(candidate).collect() }),
         }
     }
@@ -167,7 +168,7 @@ impl Script {
     }
 
     pub fn play(&self, call: &Call) -> Got {
-        let got = match block_on(run(self, call, &Ask::default())) {
+        let got = match block_on(run(self, call)) {
             Reply::Refused(Refused { status, body, retry_after, trace }) => Got {
                 status,
                 content_type: "application/json".to_owned(),

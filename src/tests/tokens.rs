@@ -4,14 +4,17 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::upstreams::setups;
+use crate::access::Caller;
 use crate::call::{Call, Head, Route, route};
-use crate::fault::Failure;
-use crate::route::{relays, resolve};
+use crate::control::Control;
+use crate::control::inquiry::Inquiry;
+use crate::fault::{Failure, Millis};
 use crate::tokens::answer;
+use crate::vault::VaultError;
 
 fn call(path: &str, body: &Value) -> Call {
     let head = Head { method: "POST", path, query: "", header: &|_| None };
-    let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { panic!("{path}") };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!("{path}") };
     Call::read(endpoint, Bytes::from(body.to_string()), &head, "7", 1_700_000_000).unwrap()
 }
 
@@ -57,7 +60,9 @@ fn only_who_counts_in_the_clients_words_is_asked() {
     let setups = setups(&[("ANTHROPIC_API_KEY", "k"), ("GEMINI_API_KEY", "k"), ("OPENAI_API_KEY", "k")]);
     let asked = |path: &str, model: &str| {
         let call = call(path, &json!({"model": model}));
-        relays(&call, &resolve(model, None, &setups).unwrap(), &setups)
+        let mut control = Control::new(setups.clone(), Err(VaultError::NoKey), true);
+        let inquiry = Inquiry { model: model.to_owned(), ..Inquiry::of(&call, Caller::Operator, None, None) };
+        !control.plan(&inquiry, Millis(0)).unwrap_or_else(|denied| panic!("{}", denied.failure.message)).estimate
     };
     let (anthropic, gemini) = ("/v1/messages/count_tokens", "/v1beta/models/m:countTokens");
     #[rustfmt::skip]

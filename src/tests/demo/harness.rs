@@ -8,9 +8,9 @@ use futures_executor::block_on;
 use crate::accounts::Setup;
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::exec::{Io, Reply, Source, run};
-use crate::fault::{Fault, Millis};
+use crate::fault::{Failure, Fault, Millis};
 use crate::ir::event::Usage;
-use crate::pool::{Account, Ask, Candidate, Denial, Outcome, Plan, Pool, Settlement};
+use crate::pool::{Account, Ask, Candidate, Outcome, Plan, Pool, Settlement};
 use crate::protocol::{Echo, StreamError};
 use crate::pump::failure_of;
 use crate::tests::upstreams::setups;
@@ -18,6 +18,7 @@ use crate::upstream::Target;
 use crate::upstream::demo::{End, Script, serve};
 
 struct Demo {
+    ask: Ask,
     setups: Vec<Setup>,
     pool: RefCell<Pool>,
     sent: RefCell<Vec<String>>,
@@ -39,8 +40,8 @@ impl Io for Demo {
     fn now(&self) -> Millis {
         Millis(1_787_393_472_000)
     }
-    async fn plan(&self, ask: &Ask) -> Result<Plan, Denial> {
-        self.pool.borrow_mut().plan(ask, self.now())
+    async fn plan(&self) -> Result<Plan, Failure> {
+        self.pool.borrow_mut().plan(&self.ask, self.now()).map_err(|denial| denial.failure(self.now()))
     }
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
         let setup = self.setups.iter().find(|setup| setup.account.id == candidate.account).unwrap();
@@ -85,8 +86,8 @@ pub fn ask(call: &Call) -> Got {
     let ranked = (0..).zip(&setups).map(|(priority, setup)| Account { priority, ..setup.account.clone() });
     pool.set_accounts(ranked.collect());
     let ask = crate::route::resolve(&call.model, None, &setups).unwrap();
-    let io = Demo { setups, pool: RefCell::new(pool), sent: RefCell::default() };
-    let (status, bytes, trace, retry_after, usage, failed) = match block_on(run(&io, call, &ask)) {
+    let io = Demo { ask, setups, pool: RefCell::new(pool), sent: RefCell::default() };
+    let (status, bytes, trace, retry_after, usage, failed) = match block_on(run(&io, call)) {
         Reply::Refused(refused) => {
             let wait = refused.retry_after.map(|wait| wait.as_secs());
             (refused.status, refused.body.to_vec(), refused.trace, wait, Usage::default(), false)

@@ -51,7 +51,7 @@ fn what_we_send_obeys_the_published_schema() {
         let (path_called, body) = (capture["path"].as_str().unwrap_or_default(), capture["body"].to_string());
         let (bare, query) = path_called.split_once('?').unwrap_or((path_called, ""));
         let head = Head { method: "POST", path: bare, query, header: &|_| None };
-        let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { continue };
+        let Ok(Route::Call(endpoint)) = route(&head) else { continue };
         let Ok(call) = Call::read(endpoint, body.into(), &head, "7", 0) else { continue };
         let Ok(request) = inbound(call.protocol()).decode_request(&call) else { continue };
         let Ok(sent) = send(request, &Responses) else { continue };

@@ -1,0 +1,243 @@
+//! What the object knows and decides: who calls, which accounts there are, which of them answers, with what credential.
+//!
+//! ```text
+//!  Inquiry ──> caller ──> route ──> pool.plan ──> Grant: a lease, up to four accounts, what each needs to be asked
+//!  Settlement ──> pool.report
+//!  admin::Request ──> records, configuration ──> rows, effects
+//! ```
+//!
+//! Pure, like everything here: the shell loads the rows, hands over what comes in, and stores [`Control::changes`]
+//! before it answers. The object is asked once before an answer and told once after it, so what is changed here holds
+//! from the next call on, everywhere.
+
+pub mod inquiry;
+pub mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::Caller;
+use crate::accounts::{self, Setup};
+use crate::call::{Operation, printable};
+use crate::fault::{Failure, Kind, Millis};
+use crate::models::{self, Listed};
+use crate::pool::{Ask, Explanation, Pool, Row, Settlement};
+use crate::upstream::{self, Credential};
+use crate::vault::{SealNonce, Vault, VaultError};
+use crate::{access, route};
+
+use self::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Wanted};
+use self::record::Record;
+
+pub struct Control {
+    pool: Pool,
+    /// Without a master key nothing can be stored or opened.
+    vault: Result<Vault, VaultError>,
+    /// The deployment's own key, which is not ours to check; only whether there is one.
+    has_own_key: bool,
+    /// From the deployment's variables, in their order.
+    environment: Vec<Setup>,
+    records: BTreeMap<String, Record>,
+    /// Every account that can be asked, by id.
+    setups: BTreeMap<String, Setup>,
+    /// What makes accounts differ in what they offer, each once: routing looks at these, however many accounts share
+    /// one.
+    faces: Vec<Setup>,
+    unsaved: BTreeSet<Key>,
+}
+
+/// Rows of our own, beside the pool's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Record(String),
+}
+
+impl Key {
+    fn name(&self) -> String {
+        match self {
+            Self::Record(id) => format!("record/{id}"),
+        }
+    }
+}
+
+impl Control {
+    pub fn new(environment: Vec<Setup>, vault: Result<Vault, VaultError>, has_own_key: bool) -> Self {
+        let mut control = Self {
+            pool: Pool::default(),
+            vault,
+            has_own_key,
+            environment,
+            records: BTreeMap::new(),
+            setups: BTreeMap::new(),
+            faces: Vec::new(),
+            unsaved: BTreeSet::new(),
+        };
+        control.gather();
+        control
+    }
+
+    /// Rows stored from [`Control::changes`]. One that cannot be read is left as it is stored: it may hold a credential.
+    pub fn load(&mut self, rows: impl IntoIterator<Item = (String, String)>, now: Millis) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut others = Vec::new();
+        for (name, value) in rows {
+            match name.strip_prefix("record/") {
+                Some(id) => match serde_json::from_str::<Record>(&value) {
+                    Ok(record) => drop(self.records.insert(id.to_owned(), record)),
+                    Err(error) => problems.push(format!("account {id} cannot be read: {error}")),
+                },
+                None => others.push((name, value)),
+            }
+        }
+        self.gather();
+        self.pool.load(others, now);
+        problems
+    }
+
+    /// What must be stored since this was last asked.
+    pub fn changes(&mut self) -> Vec<Row> {
+        let mut rows = self.pool.changes();
+        for key in std::mem::take(&mut self.unsaved) {
+            let value = match &key {
+                Key::Record(id) => self.records.get(id).and_then(|record| serde_json::to_string(record).ok()),
+            };
+            rows.push(Row { key: key.name(), value });
+        }
+        rows
+    }
+
+    /// Who may be answered, by whom, and with what.
+    pub fn plan(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
+        self.admit(&inquiry.caller)?;
+        let ask = self.ask(inquiry)?;
+        if inquiry.operation == Operation::CountTokens && !self.counts(inquiry, &ask) {
+            return Ok(Grant { estimate: true, ..Grant::default() });
+        }
+        let plan = self.pool.plan(&ask, now).map_err(|denial| denial.failure(now))?;
+        let candidates = plan.candidates.into_iter();
+        let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
+        Ok(Grant { lease: plan.lease, leads, estimate: false })
+    }
+
+    pub fn report(&mut self, settlement: &Settlement, now: Millis) {
+        self.pool.report(settlement, now);
+    }
+
+    /// Why [`Control::plan`] would answer as it would.
+    pub fn explain(&self, inquiry: &Inquiry, now: Millis) -> Result<Explanation, Denied> {
+        Ok(self.pool.explain(&self.ask(inquiry)?, now))
+    }
+
+    /// The models a caller may use.
+    pub fn models(&self, wanted: &Wanted) -> Result<Vec<Listed>, Denied> {
+        self.admit(&wanted.caller)?;
+        match &wanted.model {
+            Some(model) => Ok(vec![models::find(model, &self.faces)?]),
+            None => Ok(models::list(&self.faces, wanted.provider.as_deref())),
+        }
+    }
+
+    /// Store an account, new or changed; with a credential, that replaces the one it had.
+    pub fn store(
+        &mut self,
+        mut record: Record,
+        credential: Option<(&Credential, SealNonce)>,
+        now: Millis,
+    ) -> Result<(), Failure> {
+        accounts::stored(&record).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
+        if let Some((credential, nonce)) = credential {
+            let vault = self.vault.as_ref().map_err(locked)?;
+            record.sealed =
+                vault.seal(&record.id, record.kind.word(), credential, nonce).map_err(|error| locked(&error))?;
+            record.hint = record::hint(credential.access.expose());
+            record.expires = credential.expires;
+        }
+        record.revision += 1;
+        record.updated = now;
+        self.unsaved.insert(Key::Record(record.id.clone()));
+        self.records.insert(record.id.clone(), record);
+        self.gather();
+        Ok(())
+    }
+
+    /// Forget an account. What the pool knows of its health stays, in case it comes back.
+    pub fn remove(&mut self, id: &str) -> Option<Record> {
+        let removed = self.records.remove(id)?;
+        self.unsaved.insert(Key::Record(id.to_owned()));
+        self.gather();
+        Some(removed)
+    }
+
+    /// Whether the caller may call at all.
+    pub fn admitted(&self, caller: &Caller) -> Result<(), Denied> {
+        Ok(self.admit(caller)?)
+    }
+
+    fn admit(&self, caller: &Caller) -> Result<(), Failure> {
+        match caller {
+            Caller::Operator => Ok(()),
+            Caller::Key(_) if !self.has_own_key => Err(access::not_configured()),
+            Caller::Key(_) => Err(access::unknown_key()),
+        }
+    }
+
+    fn ask(&self, inquiry: &Inquiry) -> Result<Ask, Failure> {
+        let provider = inquiry.provider.as_deref();
+        if let Some(name) = provider
+            && !route::is_provider(name, &self.faces)
+        {
+            let message = format!("no account of a provider named {}", printable(name));
+            return Err(Failure::new(Kind::NotFound, message).code("provider_not_found"));
+        }
+        let ask = match (inquiry.operation, provider) {
+            (Operation::Raw, Some(provider)) => route::whatever(provider, &self.faces),
+            _ => route::resolve(&inquiry.model, provider, &self.faces),
+        };
+        let ask = ask.ok_or_else(|| route::unknown(&inquiry.model))?;
+        Ok(Ask { affinity: inquiry.affinity, ..ask })
+    }
+
+    /// Whether any of those asked could count tokens in the client's own words.
+    fn counts(&self, inquiry: &Inquiry, ask: &Ask) -> bool {
+        ask.tiers.iter().flatten().any(|goal| {
+            let mut offering = self.faces.iter().filter(|face| face.account.provider == goal.provider);
+            offering.any(|face| upstream::relays(inquiry.protocol, inquiry.operation, &face.target(&goal.model)))
+        })
+    }
+
+    /// What a Worker needs to ask an account that it does not know from its own variables.
+    fn lend(&mut self, account: &str) -> Option<Lent> {
+        let record = self.records.get(account)?;
+        let setup = self.setups.get_mut(account)?;
+        if setup.credential.access.is_empty() {
+            // An account whose credential cannot be opened is asked without one and refused: the pool then says why.
+            let opened = self.vault.as_ref().ok()?.open(&record.id, record.kind.word(), &record.sealed);
+            setup.credential = opened.map(|opened| opened.value).unwrap_or_default();
+        }
+        Some(Lent::of(record, &setup.credential))
+    }
+
+    /// Accounts from everywhere, after any of them has changed. A stored one never hides the deployment's.
+    fn gather(&mut self) {
+        let mut all: Vec<Setup> = self.environment.clone();
+        for record in self.records.values() {
+            if all.iter().any(|setup| setup.account.id == record.id) {
+                continue;
+            }
+            // One that says nothing usable was refused when it came; a later version may know less.
+            all.extend(accounts::stored(record).ok());
+        }
+        self.pool.set_accounts(all.iter().map(|setup| setup.account.clone()).collect());
+        self.faces.clear();
+        for setup in &all {
+            if setup.account.enabled && !self.faces.iter().any(|face| face.offers_the_same(setup)) {
+                self.faces.push(Setup { credential: Credential::default(), ..setup.clone() });
+            }
+        }
+        self.setups = all.into_iter().map(|setup| (setup.account.id.clone(), setup)).collect();
+    }
+}
+
+/// Why nothing can be sealed or opened, to the operator.
+fn locked(error: &VaultError) -> Failure {
+    Failure::new(Kind::Internal, error.to_string()).code("vault_locked")
+}

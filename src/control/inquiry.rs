@@ -1,0 +1,139 @@
+//! What a Worker and the object say to each other about one call.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Record;
+use crate::access::Caller;
+use crate::call::{Call, Operation};
+use crate::fault::{Failure, Millis};
+use crate::ir::Protocol;
+use crate::pool::Candidate;
+use crate::upstream::{Credential, Secret, Target};
+
+/// What a Worker wants to know before it asks anybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    pub caller: Caller,
+    pub model: String,
+    pub protocol: Protocol,
+    pub operation: Operation,
+    /// Named by the path or a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<u64>,
+    /// Where the request came from, as the platform saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+}
+
+impl Inquiry {
+    pub fn of(call: &Call, caller: Caller, provider: Option<String>, ip: Option<String>) -> Self {
+        Self {
+            caller,
+            model: call.model.clone(),
+            protocol: call.protocol(),
+            operation: call.endpoint.operation,
+            provider: call.endpoint.provider.clone().or(provider),
+            affinity: call.affinity,
+            ip,
+        }
+    }
+}
+
+/// Which models a list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub caller: Caller,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Only this one, listed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// The answer to an [`Inquiry`]. No `Debug`: it lends credentials.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Grant {
+    pub lease: u64,
+    pub leads: Vec<Lead>,
+    /// Nobody counts tokens for this model: the Worker estimates by itself, and there is no lease.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimate: bool,
+}
+
+/// One account to ask.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Lead {
+    pub candidate: Candidate,
+    /// `None`: the Worker knows the account from the deployment's variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<Lent>,
+}
+
+/// A stored account, as far as it takes to ask it. The refresh token stays where it is.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lent {
+    pub provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    pub access: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Millis>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+}
+
+impl Lent {
+    pub fn of(record: &Record, credential: &Credential) -> Self {
+        Self {
+            provider: record.provider.clone(),
+            protocol: record.protocol.clone(),
+            base_url: record.base_url.clone(),
+            headers: record.headers.clone(),
+            access: credential.access.expose().to_owned(),
+            expires: credential.expires,
+            details: credential.details.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+        }
+    }
+
+    /// `None`: this version knows no such provider.
+    pub fn target(&self, candidate: &Candidate) -> Option<Target> {
+        let upstream = crate::accounts::upstream(&self.provider, self.protocol.as_deref()).ok()?;
+        Some(Target {
+            account: candidate.account.clone(),
+            provider: candidate.provider.clone(),
+            upstream,
+            base_url: self.base_url.clone(),
+            model: candidate.model.clone(),
+            headers: self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            credential: Credential {
+                access: Secret::new(self.access.as_str()),
+                refresh: None,
+                expires: self.expires,
+                details: self.details.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect(),
+            },
+        })
+    }
+}
+
+/// Why a call may not go on, and what else to tell the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    pub failure: Failure,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+}
+
+impl From<Failure> for Denied {
+    fn from(failure: Failure) -> Self {
+        Self { failure, headers: Vec::new() }
+    }
+}

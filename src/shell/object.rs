@@ -1,0 +1,58 @@
+//! What a Worker says to the object that decides, and what it hears.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::Env;
+
+use super::platform;
+use crate::access::Caller;
+use crate::control::inquiry::{Denied, Grant, Inquiry, Wanted};
+use crate::fault::Failure;
+use crate::models::Listed;
+use crate::pool::{Denial, Settlement, shard};
+
+/// Why nothing was heard. The reason is in the log.
+struct Deaf;
+
+/// One round trip.
+async fn ask<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Serialize) -> Result<T, Deaf> {
+    let failed = |why: &dyn std::fmt::Debug| {
+        worker::console_error!("the object: {path}: {why:?}");
+        Deaf
+    };
+    let body = serde_json::to_string(body).map_err(|error| failed(&error))?;
+    let text = platform::ask_pool(env, &shard(""), path, &body).await.map_err(|error| failed(&error))?;
+    serde_json::from_str(&text).map_err(|error| failed(&error))
+}
+
+/// An answer that may be a denial.
+async fn decided<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Serialize) -> Result<T, Denied> {
+    let answer: Result<Result<T, Denied>, Deaf> = ask(env, path, body).await;
+    answer.unwrap_or_else(|Deaf| Err(Denial::Unavailable.failure(super::now()).into()))
+}
+
+pub async fn plan(env: &Env, inquiry: &Inquiry) -> Result<Grant, Denied> {
+    decided(env, "/plan", inquiry).await
+}
+
+pub async fn report(env: &Env, settlement: &Settlement) {
+    // Lost, it costs a place until the lease ends.
+    let _: Result<(), Deaf> = ask(env, "/report", settlement).await;
+}
+
+pub async fn models(env: &Env, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {
+    decided(env, "/models", wanted).await.map_err(|denied| denied.failure)
+}
+
+pub async fn model(env: &Env, caller: Caller, model: String) -> Result<Listed, Failure> {
+    let found = models(env, &Wanted { caller, provider: None, model: Some(model.clone()) }).await?;
+    found.into_iter().next().ok_or_else(|| crate::route::unknown(&model))
+}
+
+/// Whether the caller may call at all.
+pub async fn admitted(env: &Env, caller: Caller) -> Result<(), Failure> {
+    match caller {
+        Caller::Operator => Ok(()),
+        Caller::Key(_) => decided(env, "/admit", &caller).await.map_err(|denied| denied.failure),
+    }
+}
