@@ -71,7 +71,7 @@ pub fn stream(wire: Protocol, kind: Kind, count: usize) -> Vec<Vec<u8>> {
 fn call(method: &str, url: &str, body: Bytes) -> Call {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let head = Head { method, path, query, header: &|_| None };
-    let Ok(Route::Call(endpoint)) = route(&head, &|_| false) else { panic!("{url} is no call") };
+    let Ok(Route::Call(endpoint)) = route(&head) else { panic!("{url} is no call") };
     Call::read(endpoint, body, &head, "id", 1_790_000_000).unwrap_or_else(|failure| panic!("{url}: {failure:?}"))
 }
 
