@@ -30,6 +30,8 @@ pub mod control;
 pub mod pool;
 pub mod vault;
 
+pub mod oauth;
+
 pub mod exec;
 pub mod pump;
 pub mod upstream;

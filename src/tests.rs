@@ -19,6 +19,7 @@ mod limits;
 mod matrix;
 mod messages;
 mod models;
+mod oauth;
 mod ollama;
 mod operations;
 mod pool;

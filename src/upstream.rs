@@ -246,7 +246,7 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
 }
 
 /// Ours, and nobody else's.
-const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 
 /// A POST of `payload` with what every provider gets: content type, our own name, the client's headers that belong to
 /// the wire, and last the operator's, which replace those of the same name.
