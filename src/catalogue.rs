@@ -63,18 +63,23 @@ pub struct Model {
 /// The entry for `name`, by whichever name a provider sells it: `vendor/` in front, a date, `-latest` or `:free` behind,
 /// another case, `4.5` for `4-5`. A newer version is not its predecessor: `gpt-5.9` is not `gpt-5`.
 pub fn find(name: &str) -> Option<&'static Model> {
-    let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let name = name.split([':', '@', '(']).next().unwrap_or_default();
-    longest(name).or_else(|| longest(&name.replace('.', "-")))
+    nearest(name, MODELS, |model| model.name)
 }
 
-fn longest(name: &str) -> Option<&'static Model> {
-    let fits = |model: &&Model| {
-        let own = stem(model.name);
+/// The entry of a table that [`find`] would find in it.
+pub fn nearest<T>(name: &str, table: &'static [T], own: fn(&T) -> &'static str) -> Option<&'static T> {
+    let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let name = name.split([':', '@', '(']).next().unwrap_or_default();
+    longest(name, table, own).or_else(|| longest(&name.replace('.', "-"), table, own))
+}
+
+fn longest<T>(name: &str, table: &'static [T], own: fn(&T) -> &'static str) -> Option<&'static T> {
+    let fits = |entry: &&T| {
+        let own = stem(own(entry));
         name.split_at_checked(own.len())
             .is_some_and(|(head, rest)| head.eq_ignore_ascii_case(own) && (rest.is_empty() || !is_version(rest)))
     };
-    MODELS.iter().filter(fits).max_by_key(|model| stem(model.name).len())
+    table.iter().filter(fits).max_by_key(|entry| stem(own(entry)).len())
 }
 
 /// A name without what only says which edition it is.

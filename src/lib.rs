@@ -41,6 +41,7 @@ pub mod ir;
 pub mod protocol;
 
 pub mod catalogue;
+pub mod prices;
 pub mod reasoning;
 pub mod tokens;
 

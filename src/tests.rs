@@ -23,6 +23,7 @@ mod oauth;
 mod ollama;
 mod operations;
 mod pool;
+mod prices;
 mod relay;
 mod responses;
 mod rig;
