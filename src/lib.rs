@@ -30,6 +30,7 @@ pub mod control;
 pub mod pool;
 pub mod vault;
 
+pub mod login;
 pub mod oauth;
 
 pub mod exec;

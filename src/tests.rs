@@ -16,6 +16,7 @@ mod gemini;
 mod json;
 mod laws;
 mod limits;
+mod login;
 mod matrix;
 mod messages;
 mod models;

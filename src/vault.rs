@@ -97,7 +97,7 @@ impl Vault {
 
     /// Seal the credential of account `id`; `kind` as in its record.
     pub fn seal(&self, id: &str, kind: &str, credential: &Credential, nonce: SealNonce) -> Result<String, VaultError> {
-        self.seal_bytes(id, kind, &plain(credential), nonce)
+        self.seal_bytes(id, kind, plain(credential).as_bytes(), nonce)
     }
 
     pub fn open(&self, id: &str, kind: &str, sealed: &str) -> Result<Opened<Credential>, VaultError> {
@@ -163,7 +163,8 @@ struct Plain<'a> {
     details: BTreeMap<String, String>,
 }
 
-fn plain(credential: &Credential) -> Vec<u8> {
+/// A credential as text, to be sealed.
+pub(crate) fn plain(credential: &Credential) -> String {
     let Credential { access, refresh, expires, details } = credential;
     let plain = Plain {
         access: access.expose().into(),
@@ -171,10 +172,10 @@ fn plain(credential: &Credential) -> Vec<u8> {
         expires: *expires,
         details: details.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
     };
-    crate::json::Json::of(&plain).get().as_bytes().to_vec()
+    crate::json::Json::of(&plain).get().to_owned()
 }
 
-fn credential(plain: &[u8]) -> Option<Credential> {
+pub(crate) fn credential(plain: &[u8]) -> Option<Credential> {
     let Plain { access, refresh, expires, details } = serde_json::from_slice(plain).ok()?;
     Some(Credential {
         access: Secret::new(access),
