@@ -32,6 +32,7 @@ pub mod vault;
 
 pub mod login;
 pub mod oauth;
+pub mod refresh;
 
 pub mod exec;
 pub mod pump;

@@ -25,6 +25,7 @@ mod ollama;
 mod operations;
 mod pool;
 mod prices;
+mod refresh;
 mod relay;
 mod responses;
 mod rig;
