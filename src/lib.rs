@@ -22,6 +22,7 @@ pub mod json;
 
 pub mod access;
 pub mod affinity;
+pub mod clients;
 pub mod models;
 pub mod route;
 

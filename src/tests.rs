@@ -5,6 +5,7 @@ mod accounts;
 mod affinity;
 mod call;
 mod chat;
+mod clients;
 mod control;
 mod defects;
 mod demo;
