@@ -12,6 +12,7 @@
 
 pub mod inquiry;
 pub mod record;
+pub mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use crate::call::{Operation, printable};
 use crate::fault::{Failure, Kind, Millis};
 use crate::models::{self, Listed};
 use crate::pool::{Ask, Explanation, Pool, Row, Settlement};
+use crate::refresh::Flights;
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 use crate::{access, route};
@@ -42,6 +44,7 @@ pub struct Control {
     /// What makes accounts differ in what they offer, each once: routing looks at these, however many accounts share
     /// one.
     faces: Vec<Setup>,
+    flights: Flights,
     unsaved: BTreeSet<Key>,
 }
 
@@ -69,6 +72,7 @@ impl Control {
             records: BTreeMap::new(),
             setups: BTreeMap::new(),
             faces: Vec::new(),
+            flights: Flights::default(),
             unsaved: BTreeSet::new(),
         };
         control.gather();

@@ -28,6 +28,7 @@ mod pool;
 mod prices;
 mod refresh;
 mod relay;
+mod renewal;
 mod responses;
 mod rig;
 mod route;

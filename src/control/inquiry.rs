@@ -87,6 +87,9 @@ pub struct Lent {
     pub access: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Millis>,
+    /// The object can renew it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub renews: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
 }
@@ -100,8 +103,14 @@ impl Lent {
             headers: record.headers.clone(),
             access: credential.access.expose().to_owned(),
             expires: credential.expires,
+            renews: record.renews(),
             details: credential.details.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
         }
+    }
+
+    /// Whether it has to be renewed before it can be used.
+    pub fn is_stale(&self, now: Millis) -> bool {
+        self.renews && (self.access.is_empty() || self.expires.is_some_and(|expires| expires <= now))
     }
 
     /// `None`: this version knows no such provider.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Millis;
+use crate::refresh::Trouble;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +47,9 @@ pub struct Record {
     pub expires: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refreshed: Option<Millis>,
+    /// What went wrong with renewing it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
     /// Why only a person can make it work again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<String>,

@@ -133,11 +133,11 @@ pub static PROVIDERS: &[Provider] = &[
         ..ROW
     },
     Provider {
-        name: "qwen",
-        account: "qwen",
+        name: "qwen-code",
+        account: "qwen-code",
         title: "Qwen",
         note: "",
-        prefix: "QWEN",
+        prefix: "QWEN_CODE",
         client: "f0304373b74a44d2b584a3fb70ca9e56",
         token: "https://chat.qwen.ai/api/v1/oauth2/token",
         scopes: "openid profile email model.completion",

@@ -78,7 +78,7 @@ fn a_device_code_leads_to_an_account() {
         (502, json!("<html>")),
         (200, json!({"access_token": "t", "refresh_token": "r", "expires_in": 60, "resource_url": "portal"})),
     ];
-    let (login, log) = play(begun("qwen", Kind::Device), &script);
+    let (login, log) = play(begun("qwen-code", Kind::Device), &script);
     let poll = "POST https://chat.qwen.ai/api/v1/oauth2/token\n";
     let expected = format!(
         "POST https://chat.qwen.ai/api/v1/oauth2/device/code\n\
@@ -87,7 +87,7 @@ fn a_device_code_leads_to_an_account() {
     assert_eq!(log, expected);
     let signed = login.signed().unwrap();
     assert_eq!(told(&signed.credential), "t r Some(90) resource_url=portal");
-    assert_eq!((login.view().state, signed.provider.account), ("done", "qwen"));
+    assert_eq!((login.view().state, signed.provider.account), ("done", "qwen-code"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn begun(name: &str, body: &serde_json::Value) -> Option<String> {
 fn a_code_comes_in_every_providers_words() {
     #[rustfmt::skip]
     let table = [
-        ("qwen", json!({"device_code": "d", "user_code": "U", "verification_uri": "https://q/a",
+        ("qwen-code", json!({"device_code": "d", "user_code": "U", "verification_uri": "https://q/a",
                         "verification_uri_complete": "https://q/a?c=U", "expires_in": 900}),
          Some("d U https://q/a?c=U 5 900")),
         ("codex", json!({"device_auth_id": "d", "usercode": "U", "interval": "7"}),
@@ -40,14 +40,14 @@ fn a_code_comes_in_every_providers_words() {
 fn a_poll_says_where_the_person_is() {
     #[rustfmt::skip]
     let table = [
-        ("qwen", 400, json!({"error": "authorization_pending"}), "pending"),
-        ("qwen", 400, json!({"error": "slow_down"}), "slow"),
-        ("qwen", 429, json!({}), "slow"),
-        ("qwen", 400, json!({"error": "expired_token"}), "expired"),
-        ("qwen", 400, json!({"error": "access_denied"}), "denied"),
-        ("qwen", 502, json!("<html>"), "pending"),
-        ("qwen", 400, json!({"access_token": "t"}), "pending"),
-        ("qwen", 200, json!({"access_token": "t", "refresh_token": "r", "expires_in": 60}), "granted t r Some(60) region=eu-west-1"),
+        ("qwen-code", 400, json!({"error": "authorization_pending"}), "pending"),
+        ("qwen-code", 400, json!({"error": "slow_down"}), "slow"),
+        ("qwen-code", 429, json!({}), "slow"),
+        ("qwen-code", 400, json!({"error": "expired_token"}), "expired"),
+        ("qwen-code", 400, json!({"error": "access_denied"}), "denied"),
+        ("qwen-code", 502, json!("<html>"), "pending"),
+        ("qwen-code", 400, json!({"access_token": "t"}), "pending"),
+        ("qwen-code", 200, json!({"access_token": "t", "refresh_token": "r", "expires_in": 60}), "granted t r Some(60) region=eu-west-1"),
         ("codex", 403, json!({"error": {"code": "deviceauth_authorization_unknown"}}), "pending"),
         ("codex", 404, json!({}), "pending"),
         ("codex", 200, json!({"authorization_code": "c", "code_verifier": "v"}), "code c v"),
