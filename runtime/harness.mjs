@@ -12,6 +12,7 @@ import { Provider, behave } from './provider.mjs';
 export { behave };
 
 export const KEY = 'sk-client-key-of-the-tests';
+export const ADMIN_KEY = 'admin-key-of-the-tests';
 
 /** Two accounts at each provider: `a` and `b`. */
 const KEYS = {
@@ -29,6 +30,8 @@ export class Sluice {
     const { url } = sluice.provider;
     sluice.bindings = {
       SLUICE_API_KEY: KEY,
+      SLUICE_ADMIN_KEY: ADMIN_KEY,
+      SLUICE_MASTER_KEY: 'a master key of the tests',
       ...KEYS,
       OPENAI_BASE_URL: `${url}/v1`,
       ANTHROPIC_BASE_URL: `${url}/v1`,
@@ -36,13 +39,13 @@ export class Sluice {
       ...bindings,
     };
     for (const key of Object.values(KEYS).join().split(',')) sluice.provider.script(key, behave.answer());
-    await sluice.#boot();
     t.after(async () => {
-      await sluice.worker.dispose();
+      await sluice.worker?.dispose();
       await sluice.provider.stop();
       rmSync(sluice.persist, { recursive: true, force: true });
       assert.doesNotMatch(sluice.log, /panic|Critical|Uncaught|Illegal invocation|hung|deadlock/i);
     });
+    await sluice.#boot();
     return sluice;
   }
 
@@ -70,6 +73,18 @@ export class Sluice {
       body: typeof body === 'object' && !(body instanceof Uint8Array) ? JSON.stringify(body) : body,
       ...rest,
     });
+  }
+
+  /** A request of a script to the operator's API: status and answer. */
+  async admin(line, body) {
+    const [method, path] = line.split(' ');
+    const response = await fetch(`${this.url}/admin/api/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
   }
 
   chat(more = {}, rest = {}) {

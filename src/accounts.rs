@@ -12,6 +12,8 @@
 //!
 //! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
 
+use serde::Serialize;
+
 use crate::control::record::Record;
 use crate::pool::Account;
 use crate::upstream::{Credential, Secret, Target, Upstream, anthropic, demo, google, openai};
@@ -193,6 +195,29 @@ pub fn upstream(provider: &str, protocol: Option<&str>) -> Result<&'static dyn U
         Some(known) => Ok(known.upstream),
         None => speaking(protocol).map_err(|why| format!("protocol: {why}")),
     }
+}
+
+/// The name under which `provider` is known here.
+pub fn canonical(provider: &str) -> String {
+    let name = normal(provider.trim());
+    known().into_iter().find(|known| known.answers_to(&name)).map_or(name, |known| known.name)
+}
+
+/// A provider that an operator can add an account of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offered {
+    pub name: String,
+    /// How an account is made: `key`, `device`, `paste` or `import`.
+    pub login: &'static str,
+    /// It has no usual address.
+    pub needs_base_url: bool,
+}
+
+pub fn providers() -> Vec<Offered> {
+    known()
+        .into_iter()
+        .map(|known| Offered { name: known.name, login: "key", needs_base_url: known.homeless })
+        .collect()
 }
 
 /// A stored account, still without its credential. The error is a sentence for whoever stores it.

@@ -88,11 +88,16 @@ pub struct Head<'a> {
 
 impl Head<'_> {
     pub fn query(&self, name: &str) -> Option<String> {
-        self.query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (key == name).then(|| unescape(value))
-        })
+        query(self.query, name)
     }
+}
+
+/// The first value of `name` in a query.
+pub fn query(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key == name).then(|| unescape(value))
+    })
 }
 
 pub fn unescape(text: &str) -> String {

@@ -13,15 +13,17 @@
 pub mod inquiry;
 pub mod record;
 pub mod renewal;
+pub mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::access::Caller;
 use crate::accounts::{self, Setup};
 use crate::call::{Operation, printable};
 use crate::fault::{Failure, Kind, Millis};
 use crate::models::{self, Listed};
-use crate::pool::{Ask, Explanation, Pool, Row, Settlement};
+use crate::pool::{Ask, Explanation, Look, Pool, Row, Settlement};
 use crate::refresh::Flights;
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
@@ -29,6 +31,7 @@ use crate::{access, route};
 
 use self::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Wanted};
 use self::record::Record;
+use self::sessions::Sessions;
 
 pub struct Control {
     pool: Pool,
@@ -45,8 +48,16 @@ pub struct Control {
     /// one.
     faces: Vec<Setup>,
     flights: Flights,
+    sessions: Sessions,
+    /// Accounts that were deleted, and until when that can be undone.
+    discarded: Vec<(Record, Millis)>,
     unsaved: BTreeSet<Key>,
 }
+
+/// Ten minutes to notice a mistake.
+const UNDO: Duration = Duration::from_secs(600);
+/// Deleted accounts that can be brought back.
+const DISCARDED: usize = 64;
 
 /// Rows of our own, beside the pool's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +84,8 @@ impl Control {
             setups: BTreeMap::new(),
             faces: Vec::new(),
             flights: Flights::default(),
+            sessions: Sessions::default(),
+            discarded: Vec::new(),
             unsaved: BTreeSet::new(),
         };
         control.gather();
@@ -84,12 +97,16 @@ impl Control {
         let mut problems = Vec::new();
         let mut others = Vec::new();
         for (name, value) in rows {
-            match name.strip_prefix("record/") {
-                Some(id) => match serde_json::from_str::<Record>(&value) {
+            match name.split_once('/') {
+                Some(("record", id)) => match serde_json::from_str::<Record>(&value) {
                     Ok(record) => drop(self.records.insert(id.to_owned(), record)),
                     Err(error) => problems.push(format!("account {id} cannot be read: {error}")),
                 },
-                None => others.push((name, value)),
+                Some(("session", hash)) => match value.parse() {
+                    Ok(until) => self.sessions.load(hash.to_owned(), Millis(until)),
+                    Err(_) => problems.push("a session cannot be read".to_owned()),
+                },
+                _ => others.push((name, value)),
             }
         }
         self.gather();
@@ -105,6 +122,9 @@ impl Control {
                 Key::Record(id) => self.records.get(id).and_then(|record| serde_json::to_string(record).ok()),
             };
             rows.push(Row { key: key.name(), value });
+        }
+        for (hash, until) in self.sessions.changes() {
+            rows.push(Row { key: format!("session/{hash}"), value: until.map(|until| until.0.to_string()) });
         }
         rows
     }
@@ -171,6 +191,69 @@ impl Control {
         Some(removed)
     }
 
+    /// [`Control::remove`], and keep it for a while.
+    pub fn discard(&mut self, id: &str, now: Millis) -> Option<()> {
+        let removed = self.remove(id)?;
+        self.discarded.retain(|(record, until)| *until > now && record.id != id);
+        if self.discarded.len() >= DISCARDED {
+            self.discarded.remove(0);
+        }
+        self.discarded.push((removed, now.plus(UNDO)));
+        Some(())
+    }
+
+    /// Bring a deleted account back. Whether there was one, and nothing has its place.
+    pub fn restore(&mut self, id: &str, now: Millis) -> bool {
+        let known = self.discarded.iter().position(|(record, until)| record.id == id && *until > now);
+        let Some(at) = known.filter(|_| !self.setups.contains_key(id)) else { return false };
+        let (record, _) = self.discarded.remove(at);
+        self.store(record, None, now).is_ok()
+    }
+
+    /// Whether an account of `provider` has this very key.
+    pub fn holds(&mut self, provider: &str, credential: &Credential) -> bool {
+        let ids: Vec<String> =
+            self.setups.values().filter(|s| s.account.provider == provider).map(|s| s.account.id.clone()).collect();
+        ids.iter().any(|id| {
+            self.open(id);
+            self.setups.get(id).is_some_and(|setup| setup.credential.access.expose() == credential.access.expose())
+        })
+    }
+
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+
+    pub fn sessions(&mut self) -> &mut Sessions {
+        &mut self.sessions
+    }
+
+    pub fn record(&self, id: &str) -> Option<&Record> {
+        self.records.get(id)
+    }
+
+    pub fn setup(&self, id: &str) -> Option<&Setup> {
+        self.setups.get(id)
+    }
+
+    /// In the order of their ids.
+    pub fn setups(&self) -> impl Iterator<Item = &Setup> {
+        self.setups.values()
+    }
+
+    pub fn look(&self, id: &str, now: Millis) -> Look {
+        self.pool.look(id, now)
+    }
+
+    pub fn has_own_key(&self) -> bool {
+        self.has_own_key
+    }
+
+    /// Why nothing can be sealed or opened, if so.
+    pub fn vault_problem(&self) -> Option<String> {
+        self.vault.as_ref().err().map(VaultError::to_string)
+    }
+
     /// Whether the caller may call at all.
     pub fn admitted(&self, caller: &Caller) -> Result<(), Denied> {
         Ok(self.admit(caller)?)
@@ -210,14 +293,24 @@ impl Control {
 
     /// What a Worker needs to ask an account that it does not know from its own variables.
     fn lend(&mut self, account: &str) -> Option<Lent> {
+        self.open(account);
         let record = self.records.get(account)?;
-        let setup = self.setups.get_mut(account)?;
-        if setup.credential.access.is_empty() {
-            // An account whose credential cannot be opened is asked without one and refused: the pool then says why.
-            let opened = self.vault.as_ref().ok()?.open(&record.id, record.kind.word(), &record.sealed);
-            setup.credential = opened.map(|opened| opened.value).unwrap_or_default();
+        Some(Lent::of(record, &self.setups.get(account)?.credential))
+    }
+
+    /// Break the seal of a stored account's credential, once. One that cannot be opened is asked without and refused:
+    /// the pool then says why.
+    fn open(&mut self, account: &str) {
+        let (Some(record), Some(setup), Ok(vault)) =
+            (self.records.get(account), self.setups.get_mut(account), self.vault.as_ref())
+        else {
+            return;
+        };
+        if setup.credential.access.is_empty()
+            && let Ok(opened) = vault.open(&record.id, record.kind.word(), &record.sealed)
+        {
+            setup.credential = opened.value;
         }
-        Some(Lent::of(record, &setup.credential))
     }
 
     /// Accounts from everywhere, after any of them has changed. A stored one never hides the deployment's.

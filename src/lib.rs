@@ -27,6 +27,7 @@ pub mod models;
 pub mod route;
 
 pub mod accounts;
+pub mod admin;
 pub mod control;
 pub mod pool;
 pub mod vault;

@@ -21,6 +21,7 @@ mod explain;
 mod gauge;
 mod lane;
 mod lease;
+mod operate;
 mod plan;
 mod report;
 mod rows;
@@ -40,6 +41,7 @@ use crate::ir::event::Usage;
 
 pub use self::explain::{Considered, Explanation, Resting, Standing};
 pub use self::gauge::Pace;
+pub use self::operate::Look;
 
 /// An account as the pool sees it: no credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //!                                   io: plan, send, report        stream: the answer behind its head
 //! ```
 
+mod admin;
 mod io;
 mod object;
 mod platform;
@@ -46,6 +47,9 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response,
     let url = request.url();
     let (path, query) = split(&url);
     let head = Head { method: &method, path, query, header: &header };
+    if path.starts_with("/admin/api/") {
+        return Ok(object::operate(&env, &request).await);
+    }
     let protocol = protocol_of(path);
     let id = random_id();
     let response = match serve(&request, &head, &id, env, context).await {
@@ -145,7 +149,7 @@ fn now() -> Millis {
 fn random_id() -> String {
     use std::fmt::Write as _;
     let mut bytes = [0; 16];
-    // Without randomness ids are not unique, and nothing else depends on them.
+    // Without randomness ids are not unique, and nothing else depends on these.
     let _ = getrandom::fill(&mut bytes);
     bytes.iter().fold(String::with_capacity(32), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");

@@ -54,6 +54,7 @@ pub enum Cause {
     Suspended,
     Unauthorized,
     ModelMissing,
+    Operator,
 }
 
 impl Cause {
@@ -80,6 +81,7 @@ impl Cause {
             Self::Suspended => 2,
             Self::Unauthorized => 3,
             Self::ModelMissing => 4,
+            Self::Operator => 5,
         };
         kind(self) == kind(other)
     }
@@ -91,7 +93,7 @@ impl Cause {
             Self::Overloaded | Self::Transport | Self::Malformed => double(5 * SECOND, MINUTE),
             Self::Suspended => double(MINUTE, 30 * MINUTE),
             Self::Unauthorized => 30 * MINUTE,
-            Self::ModelMissing => 10 * MINUTE,
+            Self::ModelMissing | Self::Operator => 10 * MINUTE,
         }
     }
 
@@ -105,6 +107,7 @@ impl Cause {
             Self::Suspended => "account may not do this",
             Self::Unauthorized => "credential not accepted",
             Self::ModelMissing => "model not available",
+            Self::Operator => "put to rest by the operator",
         }
     }
 }
@@ -229,6 +232,18 @@ impl Health {
             }
         }
         true
+    }
+
+    /// The operator's word: for `wait` from now, whatever was known before.
+    pub fn rest(&mut self, model: Option<&str>, wait: Duration, now: Millis) {
+        let rest = Rest::first(Cause::Operator, Some(wait), When { began: now, ended: now, now });
+        match model {
+            None => self.whole = Some(rest),
+            Some(model) => {
+                self.forget(now);
+                self.models.insert(model.to_owned(), rest);
+            }
+        }
     }
 
     /// An answer proves the model, and the account as a whole, unless something went wrong since it began.

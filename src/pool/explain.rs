@@ -127,19 +127,11 @@ impl Pool {
 
     /// Every window there is, in the order of the operator's list.
     pub fn resting(&self, now: Millis) -> Vec<Resting> {
-        let windows = |slot: &Slot| {
-            let whole = slot.health.whole.iter().map(|rest| (None, rest.clone()));
-            let models = slot.health.models.iter().map(|(model, rest)| (Some(model.clone()), rest.clone()));
-            whole.chain(models).collect::<Vec<_>>()
-        };
-        let resting = |slot: &Slot| {
-            let account = slot.account.id.clone();
-            windows(slot).into_iter().map(move |(model, rest)| {
-                let state = of_rest(&rest, now);
-                Resting { account: account.clone(), model, strikes: rest.strikes, words: state.words(now), state }
-            })
-        };
-        self.listed.iter().filter_map(|slot| self.slots.get(*slot as usize)).flat_map(resting).collect()
+        self.listed
+            .iter()
+            .filter_map(|slot| self.slots.get(*slot as usize))
+            .flat_map(|slot| slot.resting(now))
+            .collect()
     }
 }
 
@@ -168,7 +160,7 @@ impl Slot {
     }
 }
 
-fn of_rest(rest: &Rest, now: Millis) -> Standing {
+pub(super) fn of_rest(rest: &Rest, now: Millis) -> Standing {
     let why = rest.cause.words();
     match rest.probe {
         _ if rest.until > now => Standing::Cooling { until: rest.until, why },

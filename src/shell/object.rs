@@ -3,9 +3,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
+use worker::web_sys::{Request, Response};
 
-use super::platform;
+use super::{admin, platform};
 use crate::access::Caller;
+use crate::admin::Reply;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Wanted};
 use crate::fault::Failure;
 use crate::models::Listed;
@@ -38,6 +40,17 @@ pub async fn plan(env: &Env, inquiry: &Inquiry) -> Result<Grant, Denied> {
 pub async fn report(env: &Env, settlement: &Settlement) {
     // Lost, it costs a place until the lease ends.
     let _: Result<(), Deaf> = ask(env, "/report", settlement).await;
+}
+
+/// The operator's API, which the object answers by itself.
+pub async fn operate(env: &Env, request: &Request) -> Response {
+    match platform::forward(env, &shard(""), request).await {
+        Ok(response) => response,
+        Err(error) => {
+            worker::console_error!("the object: /admin/api: {error:?}");
+            admin::respond(Reply::failure(&Denial::Unavailable.failure(super::now())))
+        }
+    }
 }
 
 pub async fn models(env: &Env, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {

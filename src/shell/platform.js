@@ -37,6 +37,17 @@ export async function askPool(env, name, path, body) {
   return response.text();
 }
 
+/** Let the object answer a request by itself. */
+export async function forward(env, name, request) {
+  // A response of another object has immutable headers, which is fine: nothing is added to it.
+  return env.POOL.getByName(name).fetch(request);
+}
+
+/** Copy a value to KV, or remove it from there. */
+export async function mirror(env, key, value) {
+  await (value === undefined ? env.KV.delete(key) : env.KV.put(key, value));
+}
+
 /** A response of bytes. Names and values alternate in `headers`. */
 export function respond(status, headers, body) {
   return streamed(status, headers, body.length === 0 ? null : body.slice());

@@ -13,6 +13,10 @@ extern "C" {
     pub fn texts(env: &Env) -> Vec<String>;
     #[wasm_bindgen(catch, js_name = askPool)]
     pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub async fn forward(env: &Env, name: &str, request: &Request) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub async fn mirror(env: &Env, key: &str, value: Option<String>) -> Result<(), JsValue>;
     pub fn respond(status: u16, headers: Vec<String>, body: &[u8]) -> Response;
     pub fn streamed(status: u16, headers: Vec<String>, body: &ReadableStream) -> Response;
 }

@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
-use super::now;
 use super::settings::Settings;
+use super::{admin, now};
 use crate::control::Control;
 use crate::json;
 
 #[durable_object(fetch)]
 pub struct Pool {
+    env: Env,
     sql: SqlStorage,
     control: RefCell<Control>,
 }
@@ -36,10 +37,14 @@ impl DurableObject for Pool {
             // Cooldowns are relearnt from the next refusal; nobody is locked out meanwhile.
             Err(error) => worker::console_error!("the object's storage: {error}"),
         }
-        Self { sql, control: RefCell::new(control) }
+        Self { env, sql, control: RefCell::new(control) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        if request.path().starts_with("/admin/api/") {
+            let response = admin::handle(&self.env, &self.control, request.inner(), || self.persist()).await?;
+            return Ok(response.into());
+        }
         let body = request.bytes().await?;
         let reply = {
             let mut control = self.control.borrow_mut();

@@ -13,6 +13,8 @@ use crate::vault::{Vault, VaultError};
 
 pub struct Settings {
     pub api_key: Option<String>,
+    /// Guards the operator's API.
+    pub admin_key: Option<Secret>,
     master_key: Option<Secret>,
     previous_master_key: Option<Secret>,
     pub accounts: Vec<Setup>,
@@ -60,6 +62,7 @@ impl Settings {
         };
         Self {
             api_key: get("SLUICE_API_KEY").filter(|key| !key.is_empty()),
+            admin_key: secret("SLUICE_ADMIN_KEY"),
             master_key: secret("SLUICE_MASTER_KEY"),
             previous_master_key: secret("SLUICE_MASTER_KEY_PREVIOUS"),
             accounts: found.setups,

@@ -1,0 +1,182 @@
+//! The operator's API, `/admin/api/*`: requests in, replies out, and what the shell has to do besides.
+//!
+//! Handled inside the object, because that is where the state is. A handler changes [`Control`] and says what else must
+//! happen ([`Effect`]), or what the shell has to fetch before there is an answer ([`Errand`]). Errors are
+//! `{"error":{"code","message","field"}}`.
+
+mod accounts;
+mod credential;
+pub mod session;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::call::printable;
+use crate::control::Control;
+use crate::fault::{Failure, Kind, Millis};
+use crate::json;
+use crate::upstream::Secret;
+
+/// 4 MiB: an import of ten thousand accounts.
+pub const BODY_LIMIT: usize = 4 << 20;
+
+/// One request to the API. `path` is what follows `/admin/api/`, decoded.
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub query: &'a dyn Fn(&str) -> Option<String>,
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+    pub body: &'a [u8],
+    pub now: Millis,
+    /// Different with every call.
+    pub random: &'a dyn Fn() -> [u8; 32],
+    /// The secret `SLUICE_ADMIN_KEY`.
+    pub admin_key: Option<&'a Secret>,
+}
+
+impl Request<'_> {
+    fn read<'b, T: Deserialize<'b>>(&'b self) -> Result<T, Failure> {
+        if self.body.len() > BODY_LIMIT {
+            return Err(Failure::new(Kind::TooLarge, format!("the request body exceeds {BODY_LIMIT} bytes")));
+        }
+        let body: &[u8] = if self.body.is_empty() { b"{}" } else { self.body };
+        Ok(json::decode(body)?)
+    }
+
+    /// How many items of a list, and behind which.
+    fn page(&self) -> Result<(usize, Option<String>), Failure> {
+        let limit = match (self.query)("limit") {
+            None => 50,
+            Some(text) => match text.parse() {
+                Ok(limit @ 1..=500) => limit,
+                _ => return Err(Failure::invalid("limit", "expected a number from 1 to 500")),
+            },
+        };
+        Ok((limit, (self.query)("after")))
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(self.random_bytes().split_at(12).0);
+        nonce
+    }
+
+    fn random_bytes(&self) -> [u8; 32] {
+        (self.random)()
+    }
+}
+
+/// An answer. `body` is JSON; an empty one is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply {
+    pub status: u16,
+    pub body: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub effects: Vec<Effect>,
+}
+
+/// What the shell does after the change is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Copy this account to KV, or remove it from there.
+    Mirror { account: String },
+    /// Who did what to whom.
+    Audit { actor: String, action: String, subject: String },
+}
+
+/// What there must be before there is an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {}
+
+pub enum Outcome {
+    Done(Reply),
+    Errand(Errand),
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Done(reply)
+    }
+}
+
+impl Reply {
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        // Our own types serialize.
+        Self { status, body: serde_json::to_string(body).unwrap_or_default(), ..Self::default() }
+    }
+
+    pub fn nothing() -> Self {
+        Self { status: 204, ..Self::default() }
+    }
+
+    pub fn failure(failure: &Failure) -> Self {
+        let code = failure.code.clone().unwrap_or_else(|| code_of(failure.kind).to_owned());
+        let error = json!({"error": {"code": code, "message": failure.message, "field": failure.param}});
+        let mut reply = Self::json(failure.status, &error);
+        if let Some(wait) = failure.retry_after {
+            reply.headers.push(("retry-after", seconds(wait)));
+        }
+        reply
+    }
+
+    #[must_use]
+    fn with(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+}
+
+fn seconds(wait: Duration) -> String {
+    wait.as_millis().div_ceil(1000).to_string()
+}
+
+fn code_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::InvalidRequest => "invalid_request",
+        Kind::Unauthorized => "unauthorized",
+        Kind::Forbidden => "forbidden",
+        Kind::NotFound => "not_found",
+        Kind::MethodNotAllowed => "method_not_allowed",
+        Kind::TooLarge => "too_large",
+        Kind::RateLimited | Kind::QuotaExceeded => "rate_limited",
+        Kind::Internal => "internal",
+        Kind::Upstream => "upstream",
+        Kind::Overloaded => "unavailable",
+        Kind::Timeout => "timeout",
+    }
+}
+
+/// Answer one request. Never fails: an error is a reply too.
+pub fn handle(control: &mut Control, request: &Request<'_>) -> Outcome {
+    route(control, request).unwrap_or_else(|failure| Reply::failure(&failure).into())
+}
+
+fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failure> {
+    let segments: Vec<&str> = request.path.split('/').collect();
+    if let ["session"] = segments.as_slice() {
+        return session::handle(control, request).map(Outcome::from);
+    }
+    let actor = session::authorize(control, request)?;
+    match segments.as_slice() {
+        ["accounts", rest @ ..] => accounts::handle(control, request, rest, &actor),
+        ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
+        ["undo", id] => only(request, "POST").and_then(|()| accounts::undo(control, request, id, &actor)),
+        _ => Err(unknown(request)),
+    }
+}
+
+fn unknown(request: &Request<'_>) -> Failure {
+    let message = format!("no such endpoint: {} /admin/api/{}", request.method, printable(request.path));
+    Failure::new(Kind::NotFound, message)
+}
+
+fn only(request: &Request<'_>, method: &str) -> Result<(), Failure> {
+    if request.method == method { Ok(()) } else { Err(wrong_method(request, method)) }
+}
+
+fn wrong_method(request: &Request<'_>, allowed: &str) -> Failure {
+    let message = format!("/admin/api/{} takes {allowed}, not {}", printable(request.path), request.method);
+    Failure::new(Kind::MethodNotAllowed, message)
+}

@@ -1,0 +1,441 @@
+//! `/admin/api/accounts`: the accounts there are, and what the operator does with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::credential::{self, Given};
+use super::{Effect, Outcome, Reply, Request, only, unknown, wrong_method};
+use crate::accounts::{self, Setup};
+use crate::control::Control;
+use crate::control::record::{Kind as AccountKind, Record, hint};
+use crate::fault::{Failure, Kind, Millis};
+use crate::pool::Standing;
+
+pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
+    let done = match rest {
+        [] => match request.method {
+            "GET" => list(control, request),
+            "POST" => create(control, request, actor),
+            _ => Err(wrong_method(request, "GET or POST")),
+        },
+        [id] => match request.method {
+            "GET" => Ok(Reply::json(200, &found(control, id, request.now)?)),
+            "PATCH" => change(control, request, id, actor),
+            "DELETE" => delete(control, request, id, actor),
+            _ => Err(wrong_method(request, "GET, PATCH or DELETE")),
+        },
+        [id, verb @ ("cool" | "reset")] => {
+            only(request, "POST")?;
+            found(control, id, request.now)?;
+            if *verb == "reset" {
+                control.pool().reset(id, request.now);
+            } else {
+                cool(control, request, id)?;
+            }
+            Ok(Reply::json(200, &found(control, id, request.now)?).with(audit(actor, verb, id)))
+        }
+        _ => Err(unknown(request)),
+    };
+    done.map(Outcome::from)
+}
+
+fn audit(actor: &str, action: &str, id: &str) -> Effect {
+    Effect::Audit { actor: actor.to_owned(), action: format!("account.{action}"), subject: id.to_owned() }
+}
+
+/// An account as it is shown.
+#[derive(Serialize)]
+pub struct View<'a> {
+    id: &'a str,
+    provider: &'a str,
+    label: &'a str,
+    source: &'static str,
+    kind: AccountKind,
+    priority: u32,
+    weight: u32,
+    enabled: bool,
+    allow: &'a [String],
+    deny: &'a [String],
+    models: &'a [String],
+    base_url: Option<&'a str>,
+    protocol: Option<&'a str>,
+    /// Values are hints: a header may hold a key.
+    headers: BTreeMap<&'a str, String>,
+    cap: Option<u32>,
+    group: Option<&'a str>,
+    subscription: bool,
+    hint: String,
+    expires: Option<Millis>,
+    refreshed: Option<Millis>,
+    created: Option<Millis>,
+    updated: Option<Millis>,
+    state: State,
+    in_flight: usize,
+}
+
+#[derive(Serialize)]
+struct State {
+    /// `ready`, `probing`, `cooling`, `off`, `sign_in` or `locked`.
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// Models that rest although the account does not.
+    models: Vec<Resting>,
+}
+
+#[derive(Serialize)]
+struct Resting {
+    model: String,
+    until: Option<Millis>,
+    why: String,
+}
+
+fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
+    let account = &setup.account;
+    let record = control.record(&account.id);
+    let headers = setup.headers.iter().map(|(name, value)| (name.as_str(), hint(value))).collect();
+    let look = control.look(&account.id, now);
+    View {
+        id: &account.id,
+        provider: &account.provider,
+        label: &account.label,
+        source: if record.is_some() { "stored" } else { "env" },
+        kind: record.map_or(AccountKind::ApiKey, |record| record.kind),
+        priority: account.priority,
+        weight: account.weight,
+        enabled: record.map_or(account.enabled, |record| record.enabled),
+        allow: &account.allow,
+        deny: &account.deny,
+        models: &setup.models,
+        base_url: setup.base_url.as_deref(),
+        protocol: record.and_then(|record| record.protocol.as_deref()),
+        headers,
+        cap: account.cap,
+        group: account.group.as_deref(),
+        subscription: record.is_some_and(|record| record.subscription),
+        hint: record.map_or_else(|| hint(setup.credential.access.expose()), |record| record.hint.clone()),
+        expires: record.and_then(|record| record.expires),
+        refreshed: record.and_then(|record| record.refreshed),
+        created: record.map(|record| record.created),
+        updated: record.map(|record| record.updated),
+        state: state(control, setup, record, &look.resting),
+        in_flight: look.in_flight,
+    }
+}
+
+fn state(control: &Control, setup: &Setup, record: Option<&Record>, resting: &[crate::pool::Resting]) -> State {
+    let plain = |name, why| State { name, until: None, why, models: Vec::new() };
+    if let Some(why) = record.and_then(|record| record.sign_in.clone()) {
+        return plain("sign_in", Some(why));
+    }
+    if record.is_some()
+        && let Some(why) = control.vault_problem()
+    {
+        return plain("locked", Some(why));
+    }
+    if !setup.account.enabled {
+        return plain("off", None);
+    }
+    let until = |state: &Standing| match state {
+        Standing::Cooling { until, .. } | Standing::Probing { until, .. } => Some(*until),
+        _ => None,
+    };
+    let mut state = plain("ready", None);
+    for rest in resting {
+        let (why, end) = (rest.words.clone(), until(&rest.state));
+        match (&rest.model, &rest.state) {
+            (None, Standing::Cooling { .. }) => state = State { name: "cooling", until: end, why: Some(why), ..state },
+            (None, Standing::Probing { .. }) => state = State { name: "probing", until: end, why: Some(why), ..state },
+            (None, _) => state.why = Some(why),
+            (Some(model), _) => state.models.push(Resting { model: model.clone(), until: end, why }),
+        }
+    }
+    state
+}
+
+fn found<'a>(control: &'a Control, id: &str, now: Millis) -> Result<View<'a>, Failure> {
+    control.setup(id).map(|setup| view(control, setup, now)).ok_or_else(|| nobody(id))
+}
+
+fn nobody(id: &str) -> Failure {
+    Failure::new(Kind::NotFound, format!("no account {}", crate::call::printable(id)))
+}
+
+fn list(control: &Control, request: &Request<'_>) -> Result<Reply, Failure> {
+    let (limit, after) = request.page()?;
+    let query = (request.query)("q").unwrap_or_default().to_lowercase();
+    let provider = (request.query)("provider");
+    let fits = |setup: &&Setup| {
+        let account = &setup.account;
+        after.as_ref().is_none_or(|after| account.id > *after)
+            && provider.as_ref().is_none_or(|name| account.provider == *name)
+            && (query.is_empty() || account.id.contains(&query) || account.label.to_lowercase().contains(&query))
+    };
+    let mut setups = control.setups().filter(fits);
+    let items: Vec<View<'_>> = setups.by_ref().take(limit).map(|setup| view(control, setup, request.now)).collect();
+    let next = setups.next().and_then(|_| items.last().map(|last| last.id));
+    Ok(Reply::json(200, &json!({"items": items, "next": next, "total": control.setups().count()})))
+}
+
+/// What an operator says of an account; what is absent stays as it is.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    pub id: Option<String>,
+    pub provider: Option<String>,
+    pub kind: Option<AccountKind>,
+    pub label: Option<String>,
+    pub credential: Option<Given>,
+    /// Many keys, one in a line.
+    pub keys: Option<String>,
+    pub priority: Option<u32>,
+    pub weight: Option<u32>,
+    pub enabled: Option<bool>,
+    pub allow: Option<Vec<String>>,
+    pub deny: Option<Vec<String>>,
+    /// As importers call `allow`.
+    pub models: Option<Vec<String>>,
+    pub base_url: Option<String>,
+    pub protocol: Option<String>,
+    pub headers: Option<BTreeMap<String, String>>,
+    pub cap: Option<u32>,
+    pub group: Option<String>,
+    pub subscription: Option<bool>,
+    pub revision: Option<u64>,
+}
+
+impl Change {
+    /// Empty text and a cap of 0 take a setting away.
+    fn apply(&self, record: &mut Record) -> Result<(), Failure> {
+        fn set<T: Clone>(target: &mut T, value: Option<&T>) {
+            if let Some(value) = value {
+                value.clone_into(target);
+            }
+        }
+        let text = |value: &Option<String>, target: &mut Option<String>| {
+            if let Some(value) = value {
+                *target = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+            }
+        };
+        set(&mut record.label, self.label.as_ref());
+        set(&mut record.priority, self.priority.as_ref());
+        set(&mut record.weight, self.weight.as_ref());
+        set(&mut record.enabled, self.enabled.as_ref());
+        set(&mut record.allow, self.allow.as_ref().or(self.models.as_ref()));
+        set(&mut record.deny, self.deny.as_ref());
+        set(&mut record.subscription, self.subscription.as_ref());
+        text(&self.base_url, &mut record.base_url);
+        text(&self.protocol, &mut record.protocol);
+        text(&self.group, &mut record.group);
+        if let Some(cap) = self.cap {
+            record.cap = Some(cap).filter(|cap| *cap > 0);
+        }
+        if let Some(headers) = &self.headers {
+            record.headers = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        }
+        check(record)
+    }
+}
+
+/// What a record must obey beyond its types.
+fn check(record: &Record) -> Result<(), Failure> {
+    if record.label.chars().count() > 100 {
+        return Err(Failure::invalid("label", "is longer than 100 characters"));
+    }
+    if record.allow.len() + record.deny.len() > 500 {
+        return Err(Failure::invalid("allow", "allow and deny together name more than 500 models"));
+    }
+    for (name, value) in &record.headers {
+        let token = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c));
+        let reserved = ["host", "content-length", "transfer-encoding", "connection", "cookie"].contains(&name.as_str());
+        if !token || reserved || value.len() > 4096 || value.chars().any(char::is_control) {
+            return Err(Failure::invalid(format!("headers.{name}"), "is no header that may be sent"));
+        }
+    }
+    Ok(())
+}
+
+/// A free id: `openai-3`.
+fn free_id(control: &Control, provider: &str, taken: &BTreeSet<String>) -> String {
+    let mut number = 1_usize;
+    loop {
+        let id = format!("{provider}-{number}");
+        if control.setup(&id).is_none() && !taken.contains(&id) {
+            return id;
+        }
+        number += 1;
+    }
+}
+
+/// The record of a new account, not yet stored.
+pub fn begin(control: &Control, change: &Change, kind: AccountKind, now: Millis) -> Result<Record, Failure> {
+    let provider = change.provider.as_deref().ok_or_else(|| Failure::invalid("provider", "is missing"))?;
+    let provider = accounts::canonical(provider);
+    if provider.is_empty() || !provider.bytes().all(|c| c.is_ascii_alphanumeric() || b"-.".contains(&c)) {
+        return Err(Failure::invalid("provider", "expected a name of letters, digits and dashes"));
+    }
+    let id = match &change.id {
+        None => free_id(control, &provider, &BTreeSet::new()),
+        Some(id)
+            if id.len() <= 64
+                && !id.is_empty()
+                && id.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.@".contains(&c)) =>
+        {
+            id.clone()
+        }
+        Some(_) => {
+            return Err(Failure::invalid("id", "expected at most 64 letters, digits, dashes, dots and underscores"));
+        }
+    };
+    let mut record = Record { id, provider, kind, weight: 1, enabled: true, created: now, ..Record::default() };
+    record.kind = change.kind.unwrap_or(kind);
+    change.apply(&mut record)?;
+    Ok(record)
+}
+
+fn create(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Reply, Failure> {
+    let change: Change = request.read()?;
+    if let Some(keys) = &change.keys {
+        return create_many(control, request, &change, keys, actor);
+    }
+    let (credential, kind) = match &change.credential {
+        Some(given) => credential::read(given)?,
+        None => (Default::default(), AccountKind::None),
+    };
+    let record = begin(control, &change, kind, request.now)?;
+    if control.setup(&record.id).is_some() {
+        let message = format!("there is an account {} already", record.id);
+        return Err(Failure { status: 409, ..Failure::invalid("id", message) });
+    }
+    let id = record.id.clone();
+    control.store(record, Some((&credential, request.nonce())), request.now)?;
+    let reply = Reply::json(201, &found(control, &id, request.now)?);
+    Ok(reply.with(Effect::Mirror { account: id.clone() }).with(audit(actor, "create", &id)))
+}
+
+/// As many keys as lines. What is wrong with one does not keep the others out.
+fn create_many(
+    control: &mut Control,
+    request: &Request<'_>,
+    change: &Change,
+    keys: &str,
+    actor: &str,
+) -> Result<Reply, Failure> {
+    /// 1,000 at a time.
+    const MANY: usize = 1000;
+    let (mut created, mut problems, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+    let keys: Vec<&str> =
+        keys.split(['\n', ',']).map(str::trim).filter(|key| !key.is_empty() && !key.starts_with('#')).collect();
+    if keys.len() > MANY {
+        return Err(Failure::invalid("keys", format!("holds more than {MANY} keys")));
+    }
+    for (line, key) in (1..).zip(&keys) {
+        let provider = change.provider.clone().or_else(|| credential::provider_of(key).map(str::to_owned));
+        let added = match provider {
+            None => Err(Failure::invalid("provider", "several providers give keys like this: say which")),
+            Some(provider) => add_key(control, request, change, provider, key),
+        };
+        match added {
+            Ok(id) => {
+                effects.push(Effect::Mirror { account: id.clone() });
+                effects.push(audit(actor, "create", &id));
+                created.push(id);
+            }
+            Err(failure) => {
+                problems
+                    .push(json!({"line": line, "hint": hint(key), "field": failure.param, "message": failure.message}));
+            }
+        }
+    }
+    let created: Vec<View<'_>> = created.iter().filter_map(|id| found(control, id, request.now).ok()).collect();
+    let status = if created.is_empty() { 422 } else { 201 };
+    Ok(Reply { effects, ..Reply::json(status, &json!({"created": created, "problems": problems})) })
+}
+
+fn add_key(
+    control: &mut Control,
+    request: &Request<'_>,
+    change: &Change,
+    provider: String,
+    key: &str,
+) -> Result<String, Failure> {
+    let given = Given::from([("api_key".to_owned(), json!(key))]);
+    let (credential, kind) = credential::read(&given)?;
+    let own = Change { provider: Some(provider), label: change.label.clone(), ..Change::default() };
+    let mut record = begin(control, &own, kind, request.now)?;
+    change.apply(&mut record)?;
+    if control.holds(&record.provider, &credential) {
+        return Err(Failure::invalid("keys", "is there already"));
+    }
+    let id = record.id.clone();
+    control.store(record, Some((&credential, request.nonce())), request.now)?;
+    Ok(id)
+}
+
+fn change(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+    let change: Change = request.read()?;
+    let mut record = control.record(id).cloned().ok_or_else(|| match control.setup(id) {
+        Some(_) => {
+            Failure::new(Kind::Forbidden, "this account comes from a variable of the deployment: change it there")
+        }
+        None => nobody(id),
+    })?;
+    if change.revision.is_some_and(|revision| revision != record.revision) {
+        let message = format!("the account has changed since revision {}", change.revision.unwrap_or_default());
+        return Err(Failure { status: 409, ..Failure::invalid("revision", message) });
+    }
+    change.apply(&mut record)?;
+    let credential = change.credential.as_ref().map(credential::read).transpose()?;
+    if let Some((_, kind)) = &credential {
+        record.kind = change.kind.unwrap_or(*kind);
+        record.sign_in = None;
+    }
+    control.store(record, credential.as_ref().map(|(credential, _)| (credential, request.nonce())), request.now)?;
+    let reply = Reply::json(200, &found(control, id, request.now)?);
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "change", id)))
+}
+
+fn delete(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+    if control.record(id).is_none() && control.setup(id).is_some() {
+        let message = "this account comes from a variable of the deployment: remove it there";
+        return Err(Failure::new(Kind::Forbidden, message));
+    }
+    control.discard(id, request.now).ok_or_else(|| nobody(id))?;
+    let reply = Reply::json(200, &json!({"undo": id}));
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "delete", id)))
+}
+
+/// `/admin/api/undo/{id}`
+pub fn undo(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Outcome, Failure> {
+    if !control.restore(id, request.now) {
+        return Err(Failure::new(Kind::NotFound, "nothing to undo: ten minutes have passed, or it was undone"));
+    }
+    let reply = Reply::json(200, &found(control, id, request.now)?);
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "restore", id)).into())
+}
+
+fn cool(control: &mut Control, request: &Request<'_>, id: &str) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Rest {
+        seconds: u64,
+        #[serde(default)]
+        model: Option<String>,
+    }
+    let Rest { seconds, model } = request.read()?;
+    if !(1..=604_800).contains(&seconds) {
+        return Err(Failure::invalid("seconds", "expected a number from 1 to 604800, which is 7 days"));
+    }
+    control.pool().cool(id, model.as_deref(), Duration::from_secs(seconds), request.now);
+    Ok(())
+}
+
+/// `/admin/api/providers`
+pub fn providers() -> Reply {
+    Reply::json(200, &accounts::providers())
+}

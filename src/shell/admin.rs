@@ -1,0 +1,107 @@
+//! The operator's API in the object: a request for [`crate::admin`], its reply, and what has to be done besides.
+
+use std::cell::{Cell, RefCell};
+
+use sha2::{Digest, Sha256};
+use worker::Env;
+use worker::web_sys::{Request, Response};
+
+use super::settings::Settings;
+use super::{now, platform, split};
+use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply};
+use crate::call::unescape;
+use crate::control::Control;
+use crate::fault::{Failure, Kind};
+
+/// Handle one request; `persist` stores what has changed before anything else sees it.
+pub async fn handle(
+    env: &Env,
+    control: &RefCell<Control>,
+    request: &Request,
+    persist: impl Fn() -> worker::Result<()>,
+) -> worker::Result<Response> {
+    let limit = u32::try_from(BODY_LIMIT).unwrap_or(u32::MAX);
+    let body = match platform::read_body(request, limit).await {
+        Ok(Some(bytes)) => bytes.to_vec(),
+        Ok(None) => {
+            let failure = Failure::new(Kind::TooLarge, format!("the request body exceeds {BODY_LIMIT} bytes"));
+            return Ok(respond(Reply::failure(&failure)));
+        }
+        Err(_) => {
+            let failure = Failure::new(Kind::InvalidRequest, "the request body could not be read");
+            return Ok(respond(Reply::failure(&failure)));
+        }
+    };
+    let Some(random) = randomness() else {
+        return Ok(respond(Reply::failure(&Failure::new(Kind::Internal, "the platform gives no randomness"))));
+    };
+    let headers = request.headers();
+    let url = request.url();
+    let (path, query) = split(&url);
+    let settings = Settings::of(env);
+    let outcome = admin::handle(
+        &mut control.borrow_mut(),
+        &admin::Request {
+            method: &request.method(),
+            path: unescape(path).trim_start_matches("/admin/api/").trim_end_matches('/'),
+            query: &|name| crate::call::query(query, name),
+            header: &|name| headers.get(name).ok().flatten(),
+            body: &body,
+            now: now(),
+            random: &random,
+            admin_key: settings.admin_key.as_ref(),
+        },
+    );
+    persist()?;
+    let reply = match outcome {
+        Outcome::Done(reply) => reply,
+        Outcome::Errand(errand) => run(errand).await,
+    };
+    for effect in &reply.effects {
+        perform(env, control, effect).await;
+    }
+    Ok(respond(reply))
+}
+
+async fn run(errand: Errand) -> Reply {
+    match errand {}
+}
+
+async fn perform(env: &Env, control: &RefCell<Control>, effect: &Effect) {
+    match effect {
+        Effect::Mirror { account } => {
+            let value = control.borrow().record(account).and_then(|record| serde_json::to_string(record).ok());
+            if let Err(error) = platform::mirror(env, &format!("account/{account}"), value).await {
+                // The object has it; the copy is for the day the object is lost.
+                worker::console_error!("mirror of account {account}: {error:?}");
+            }
+        }
+        Effect::Audit { actor, action, subject } => {
+            worker::console_log!("{actor}: {action} {subject}");
+        }
+    }
+}
+
+pub fn respond(reply: Reply) -> Response {
+    let fixed = [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ];
+    let fixed = fixed.into_iter().map(|(name, value)| (name, value.to_owned()));
+    let headers = fixed.chain(reply.headers).flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    platform::respond(reply.status, headers, reply.body.as_bytes())
+}
+
+/// As much randomness as a request takes, from one crossing. `None`: there is none, and nothing that must not be
+/// guessed may be made.
+fn randomness() -> Option<impl Fn() -> [u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).ok()?;
+    let count = Cell::new(0_u64);
+    Some(move || {
+        count.set(count.get() + 1);
+        Sha256::new().chain_update(seed).chain_update(count.get().to_le_bytes()).finalize().into()
+    })
+}
