@@ -4,6 +4,7 @@
 //! into chunks. [SSE grammar](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream).
 
 pub mod event_stream;
+pub mod sse;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {

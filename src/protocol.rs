@@ -2,6 +2,7 @@
 //! ([`Outbound`]), one file per direction.
 
 pub mod chat;
+pub mod code_assist;
 pub mod embed;
 pub mod gemini;
 pub mod image;
@@ -13,6 +14,8 @@ pub mod media;
 pub mod seal;
 pub mod tools;
 pub mod turns;
+
+use std::borrow::Cow;
 
 use crate::call::Call;
 use crate::fault::Failure;
@@ -71,7 +74,7 @@ pub trait Outbound: Sync {
     /// Reads usage, end and errors off a stream that is relayed untouched.
     fn inspector(&self) -> Box<dyn Inspect>;
     /// The same for a whole answer.
-    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError>;
+    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError>;
     /// The provider's own sentence in an error body, if it is in this protocol's shape.
     fn error_message(&self, body: &[u8]) -> Option<String>;
 }
@@ -86,15 +89,17 @@ pub trait Decode {
 
 /// Provider frames in, nothing out: the relay's eyes.
 pub trait Inspect {
-    fn frame(&mut self, frame: Frame<'_>, report: &mut Report) -> Result<Pass, StreamError>;
+    fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError>;
 }
 
-/// Whether the client gets a relayed frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+/// What the client gets of a relayed frame, or of a whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass<'a> {
     Keep,
     /// The usage chunk of a Chat stream. The client gets it only if it asked for it.
     Usage,
+    /// Other data, in the same frame: what was in an envelope, or what its provider forgot.
+    Instead(Cow<'a, [u8]>),
 }
 
 /// What passing traffic revealed.

@@ -11,7 +11,7 @@
 
 use crate::call::Call;
 use crate::fault::{Failure, Kind};
-use crate::framing::{Frame, Framer};
+use crate::framing::{Framer, sse};
 use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
 use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
@@ -149,15 +149,19 @@ impl Pump {
             Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
                 let mut from = 0;
                 framer.push(chunk, |frame, after| {
-                    let pass = inspect.frame(frame, report)?;
-                    let keep = pass == Pass::Keep || *keep_usage;
-                    match style {
-                        Style::AsTheyCame if keep => {
+                    match (inspect.frame(frame, report)?, *style) {
+                        (Pass::Usage, _) if !*keep_usage => held.clear(),
+                        (Pass::Keep | Pass::Usage, Style::AsTheyCame) => {
                             out.append(held);
                             out.extend_from_slice(chunk.get(from..after).unwrap_or_default());
                         }
-                        Style::JsonArray if keep => element(frame, sent, out),
-                        Style::AsTheyCame | Style::JsonArray => held.clear(),
+                        (Pass::Instead(data), Style::AsTheyCame) => {
+                            held.extend_from_slice(chunk.get(from..after).unwrap_or_default());
+                            sse::replace_data(held, &data, out);
+                            held.clear();
+                        }
+                        (Pass::Keep | Pass::Usage, Style::JsonArray) => element(frame.data, sent, out),
+                        (Pass::Instead(data), Style::JsonArray) => element(&data, sent, out),
                     }
                     from = after;
                     Ok::<(), StreamError>(())
@@ -198,12 +202,19 @@ impl Pump {
                 let mut whole = false;
                 let last = framer.finish(|frame, _| {
                     whole = is_whole(frame.data);
-                    let keep = inspect.frame(frame, report)? == Pass::Keep || *keep_usage;
-                    match style {
-                        _ if !whole => return Err(StreamError::Cut),
-                        Style::JsonArray if keep => element(frame, sent, out),
-                        _ if !keep => held.clear(),
-                        _ => {}
+                    let pass = inspect.frame(frame, report)?;
+                    if !whole {
+                        return Err(StreamError::Cut);
+                    }
+                    match (pass, *style) {
+                        (Pass::Usage, _) if !*keep_usage => held.clear(),
+                        (Pass::Keep | Pass::Usage, Style::JsonArray) => element(frame.data, sent, out),
+                        (Pass::Instead(data), Style::JsonArray) => element(&data, sent, out),
+                        (Pass::Instead(data), Style::AsTheyCame) => {
+                            sse::replace_data(held, &data, out);
+                            held.clear();
+                        }
+                        (Pass::Keep | Pass::Usage, Style::AsTheyCame) => {}
                     }
                     Ok(())
                 });
@@ -227,9 +238,11 @@ impl Pump {
                 out.extend_from_slice(&converted);
             }
             Flow::WholeRelay { body } => {
-                self.wire.inspect_response(body, report)?;
+                match self.wire.inspect_response(body, report)? {
+                    Pass::Keep | Pass::Usage => out.extend_from_slice(body),
+                    Pass::Instead(inner) => out.extend_from_slice(&inner),
+                }
                 *report = Report { started: true, finished: true, ..*report };
-                out.append(body);
             }
             Flow::WholeTranslate { body, output } => {
                 let (wire, from) = (self.wire, out.len());
@@ -296,9 +309,9 @@ fn is_whole(data: &[u8]) -> bool {
     data == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
 }
 
-fn element(frame: Frame<'_>, sent: &mut bool, out: &mut Vec<u8>) {
+fn element(data: &[u8], sent: &mut bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if std::mem::replace(sent, true) { b",\n" } else { b"[" });
-    out.extend_from_slice(frame.data);
+    out.extend_from_slice(data);
 }
 
 impl Output {

@@ -31,7 +31,7 @@ mod wire;
 pub(crate) use decode::Decoder;
 pub(crate) use signature::foreign_out;
 
-use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
+use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, tools};
 use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::event::{Completion, Sink};
@@ -90,8 +90,9 @@ impl Outbound for Gemini {
     fn inspector(&self) -> Box<dyn Inspect> {
         Box::new(inspect::Inspector::default())
     }
-    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
-        inspect::Inspector::default().document(body, report)
+    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError> {
+        inspect::Inspector::default().document(body, report)?;
+        Ok(Pass::Keep)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         super::any_error_message(body)

@@ -41,7 +41,7 @@ mod schema;
 mod thinking;
 mod turns;
 
-use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
+use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, tools};
 use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::event::{Completion, Sink};
@@ -98,8 +98,9 @@ impl Outbound for Messages {
     fn inspector(&self) -> Box<dyn Inspect> {
         Box::<inspect::Inspector>::default()
     }
-    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
-        inspect::inspect_response(body, report)
+    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError> {
+        inspect::inspect_response(body, report)?;
+        Ok(Pass::Keep)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         failure::message(body).or_else(|| super::any_error_message(body))

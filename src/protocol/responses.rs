@@ -31,7 +31,7 @@ mod wire;
 
 use bytes::Bytes;
 
-use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Report, StreamError, tools};
+use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, tools};
 use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::event::{Completion, Sink};
@@ -89,8 +89,9 @@ impl Outbound for Responses {
     fn inspector(&self) -> Box<dyn Inspect> {
         Box::new(inspect::Inspector)
     }
-    fn inspect_response(&self, body: &[u8], report: &mut Report) -> Result<(), StreamError> {
-        inspect::inspect_response(body, report)
+    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError> {
+        inspect::inspect_response(body, report)?;
+        Ok(Pass::Keep)
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         super::any_error_message(body)

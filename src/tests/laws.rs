@@ -7,7 +7,7 @@ use super::framing::cut;
 use super::rig::{CLIENTS, Fixture, Heard, Play, WIRES, call, hear, name, stage, streams, target, wire};
 use crate::framing::{Framer, Framing};
 use crate::ir::Protocol;
-use crate::protocol::{Report, StreamError};
+use crate::protocol::{Pass, Report, StreamError};
 use crate::upstream::payload;
 
 /// Whether the provider itself ends this stream with an error.
@@ -371,7 +371,11 @@ fn whole_answers_are_told_like_streams() {
                         assert_eq!((played.report.started, played.report.finished), (true, true), "{what}");
                         if !stream && client != Protocol::Ollama {
                             let mut report = Report::default();
-                            assert_eq!(wire(client).inspect_response(&played.out, &mut report), Ok(()), "{what}");
+                            assert_eq!(
+                                wire(client).inspect_response(&played.out, &mut report),
+                                Ok(Pass::Keep),
+                                "{what}"
+                            );
                             assert_eq!(report.usage.total(), played.report.usage.total(), "{what}");
                         }
                     }

@@ -39,7 +39,7 @@ impl Inspector {
 }
 
 impl Inspect for Inspector {
-    fn frame(&mut self, frame: Frame<'_>, report: &mut Report) -> Result<Pass, StreamError> {
+    fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError> {
         let data = frame.data.trim_ascii();
         if data.is_empty() {
             return Ok(Pass::Keep);

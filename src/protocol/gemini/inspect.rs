@@ -13,7 +13,7 @@ pub struct Inspector {
 }
 
 impl Inspect for Inspector {
-    fn frame(&mut self, frame: Frame<'_>, report: &mut Report) -> Result<Pass, StreamError> {
+    fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError> {
         self.document(frame.data, report)?;
         Ok(Pass::Keep)
     }

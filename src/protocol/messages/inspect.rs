@@ -16,7 +16,7 @@ pub struct Inspector {
 const DELTA: &str = "content_block_delta";
 
 impl Inspect for Inspector {
-    fn frame(&mut self, frame: Frame<'_>, report: &mut Report) -> Result<Pass, StreamError> {
+    fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError> {
         if report.finished || report.started && frame.event == Some(DELTA) {
             return Ok(Pass::Keep);
         }

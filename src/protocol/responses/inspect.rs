@@ -17,7 +17,7 @@ struct Tag<'a> {
 }
 
 impl Inspect for Inspector {
-    fn frame(&mut self, frame: Frame<'_>, report: &mut Report) -> Result<Pass, StreamError> {
+    fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError> {
         if report.finished || frame.data == b"[DONE]" {
             return Ok(Pass::Keep);
         }

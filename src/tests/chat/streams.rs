@@ -380,7 +380,7 @@ fn a_whole_answer_is_the_same_as_its_stream() {
 #[test]
 fn a_whole_answer_without_an_answer_is_refused() {
     let decode = |body: &str| Chat::OPENAI.decode_response(body.as_bytes(), &mut |_: crate::ir::event::Event<'_>| {});
-    let inspect = |body: &str| Chat::OPENAI.inspect_response(body.as_bytes(), &mut Report::default());
+    let inspect = |body: &str| Chat::OPENAI.inspect_response(body.as_bytes(), &mut Report::default()).map(drop);
     for body in ["", "null", "[]", "{}", r#"{"choices":[]}"#, "<html>", r#"{"choices":[{"message":{"content":"x"}}"#] {
         assert!(matches!(decode(body), Err(StreamError::Malformed(_))), "{body}");
         assert!(matches!(inspect(body), Err(StreamError::Malformed(_))), "{body}");
@@ -394,7 +394,7 @@ fn a_whole_answer_without_an_answer_is_refused() {
     assert_eq!(report.usage, Usage { input: 6, cache_read: 4, output: 3, reasoning: 2, ..Usage::default() });
 }
 
-fn inspected(frames: &[&str]) -> (Report, Vec<Pass>) {
+fn inspected<'a>(frames: &[&'a str]) -> (Report, Vec<Pass<'a>>) {
     let (mut report, mut inspector) = (Report::default(), Chat::OPENAI.inspector());
     let pass = frames
         .iter()
