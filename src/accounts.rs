@@ -16,7 +16,9 @@ use serde::Serialize;
 
 use crate::control::record::Record;
 use crate::pool::Account;
-use crate::upstream::{Credential, Secret, Target, Upstream, anthropic, demo, google, openai};
+use crate::upstream::{
+    Credential, Secret, Target, Upstream, anthropic, claude, code_assist, demo, google, openai, qwen,
+};
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
 #[derive(Clone)]
@@ -140,8 +142,20 @@ fn known() -> Vec<Provider> {
     let natives = [
         native(&anthropic::Anthropic, &["ANTHROPIC", "CLAUDE"], anthropic::MODELS),
         native(&google::Google, &["GEMINI", "GOOGLE", "GOOGLE_GEMINI"], google::MODELS),
+        // Logins, which no variable holds.
+        native(&code_assist::CodeAssist, &[], code_assist::MODELS),
+        native(&claude::Claude, &[], claude::MODELS),
+        native(&qwen::Qwen, &[], qwen::MODELS),
     ];
     openai::PROVIDERS.iter().map(row).chain(natives).collect()
+}
+
+/// The provider that `name` means: the one of that name, else one that also answers to it.
+fn known_as(name: &str) -> Option<Provider> {
+    let name = normal(name);
+    let (own, also): (Vec<_>, Vec<_>) =
+        known().into_iter().filter(|known| known.answers_to(&name)).partition(|known| known.name == name);
+    own.into_iter().chain(also).next()
 }
 
 /// Stems that are never a provider of an operator's own.
@@ -191,7 +205,7 @@ pub fn upstream(provider: &str, protocol: Option<&str>) -> Result<&'static dyn U
     if provider == "demo" {
         return Ok(&demo::Demo);
     }
-    match known().into_iter().find(|known| known.answers_to(provider)) {
+    match known_as(provider) {
         Some(known) => Ok(known.upstream),
         None => speaking(protocol).map_err(|why| format!("protocol: {why}")),
     }
@@ -223,7 +237,7 @@ pub fn providers() -> Vec<Offered> {
 /// A stored account, still without its credential. The error is a sentence for whoever stores it.
 pub fn stored(record: &Record) -> Result<Setup, String> {
     let provider = normal(&record.provider);
-    let known = known().into_iter().find(|known| known.answers_to(&provider));
+    let known = known_as(&provider);
     let base = record.base_url.as_deref().map(base_url).transpose().map_err(|why| format!("base_url: {why}"))?;
     if base.is_none() && provider != "demo" && known.as_ref().is_none_or(|known| known.homeless) {
         return Err(format!("base_url: {provider} has no usual address"));

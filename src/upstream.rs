@@ -1,17 +1,24 @@
 //! A provider: where to send, how to sign, what its refusals mean. It reuses protocols; it is not one.
 
 pub mod anthropic;
+pub mod claude;
+pub mod code_assist;
 pub mod demo;
 pub mod google;
 pub mod limits;
+pub mod listing;
 pub mod openai;
 pub mod pattern;
+pub mod quota;
+pub mod qwen;
 pub mod refusal;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use self::listing::{Listing, Unlisted};
+use self::quota::Window;
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
@@ -101,14 +108,44 @@ pub trait Upstream: Sync {
         let _ = (call, wire);
         Vec::new()
     }
+    /// Whether the provider takes a client's own words on its wire. What it does not take is translated instead, and
+    /// what cannot be translated is refused by name.
+    fn takes(&self, call: &Call, wire: Protocol) -> bool {
+        let _ = (call, wire);
+        true
+    }
+    /// Whether it answers with a stream, whatever it is asked for.
+    fn only_streams(&self) -> bool {
+        false
+    }
     /// Address and sign.
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure>;
     /// What a refusal means. Also called for an error inside a 200, with the status it would have had.
     fn classify(&self, refusal: Refusal<'_>, now: Millis) -> Fault;
+    /// Ask what is left of the account's allowances.
+    fn quota_request(&self, target: &Target) -> Option<HttpRequest> {
+        let _ = target;
+        None
+    }
+    /// The answer to that; nothing of an answer that says nothing.
+    fn quota(&self, status: u16, body: &[u8], now: Millis) -> Vec<Window> {
+        let _ = (status, body, now);
+        Vec::new()
+    }
+    /// Ask which models there are: the first page, or the one behind `after`.
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        let _ = (target, after);
+        None
+    }
+    /// One page of the answer to that.
+    fn models_answer(&self, body: &[u8]) -> Result<Listing, Unlisted> {
+        listing::read(body)
+    }
 }
 
 /// Providers with code of their own; all others are rows of [`openai::PROVIDERS`].
-static OWN: &[&dyn Upstream] = &[&anthropic::Anthropic, &google::Google, &demo::Demo];
+static OWN: &[&dyn Upstream] =
+    &[&anthropic::Anthropic, &google::Google, &code_assist::CodeAssist, &claude::Claude, &qwen::Qwen, &demo::Demo];
 
 /// The provider that accounts of `name` belong to. Its own name, not one of those a client may use for it.
 pub fn by_name(name: &str) -> Option<&'static dyn Upstream> {
@@ -163,24 +200,25 @@ pub fn relays(protocol: Protocol, operation: Operation, target: &Target) -> bool
 }
 
 fn generate(call: &Call, target: &Target) -> Result<Payload, Failure> {
-    let wire = target.upstream.speaks(call.protocol(), target);
-    let relay = relays(call.protocol(), call.endpoint.operation, target);
+    let upstream = target.upstream;
+    let wire = upstream.speaks(call.protocol(), target);
+    let relay = relays(call.protocol(), call.endpoint.operation, target) && upstream.takes(call, wire.protocol());
+    let stream = call.stream || upstream.only_streams();
     // What does not count would answer, and be paid for it; and a count has no canonical form.
     if call.endpoint.operation == Operation::CountTokens && !relay {
         return Err(unable(target, "count tokens for this protocol"));
     }
     if relay {
         let body = relay_body(call, target, wire.protocol());
-        return Ok(payload_of(wire, body, call.stream, Reading::Model));
+        return Ok(payload_of(wire, body, stream, Reading::Model));
     }
     let mut request = inbound(call.protocol()).decode_request(call)?;
     target.model.clone_into(&mut request.model);
-    request.stream = call.stream;
+    request.stream = stream;
     turns::normalize(&mut request);
-    target.upstream.adapt(&mut request);
+    upstream.adapt(&mut request);
     let restore = tools::fit(&mut request, wire.tool_rules());
     let body = wire.encode_request(&request)?.into();
-    let stream = request.stream;
     Ok(Payload { request: Some(request), restore, ..payload_of(wire, body, stream, Reading::Model) })
 }
 
@@ -284,6 +322,29 @@ fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(
         set(&name.to_ascii_lowercase(), value);
     }
     HttpRequest { method: line.map_or("POST", |line| line.method), url, headers, body: payload.body.clone() }
+}
+
+/// A question about the account itself, signed with `own`; a GET unless it has a body.
+fn ask(target: &Target, url: String, own: Vec<(&str, String)>, body: Option<String>) -> HttpRequest {
+    let mut headers: Vec<(String, String)> =
+        vec![("accept".to_owned(), "application/json".to_owned()), ("user-agent".to_owned(), USER_AGENT.to_owned())];
+    if body.is_some() {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let theirs = target.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+    for (name, value) in own.chain(theirs) {
+        match headers.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => headers.push((name, value)),
+        }
+    }
+    let method = if body.is_some() { "POST" } else { "GET" };
+    HttpRequest { method, url, headers, body: body.unwrap_or_default().into() }
+}
+
+fn bearer(target: &Target) -> (&'static str, String) {
+    ("authorization", format!("Bearer {}", target.credential.access.expose()))
 }
 
 /// Whether a client's header means something on `wire`.

@@ -176,7 +176,7 @@ fn every_row_of_the_table_can_be_used_with_a_key_alone() {
 
 #[test]
 fn a_provider_is_found_by_its_name() {
-    for name in ["openai", "openrouter", "anthropic", "google", "demo"] {
+    for name in ["openai", "openrouter", "anthropic", "google", "gemini-cli", "claude", "qwen-code", "demo"] {
         assert_eq!(upstream::by_name(name).map(Upstream::name), Some(name));
     }
     assert!(upstream::by_name("nobody").is_none());
@@ -311,11 +311,7 @@ fn usage_is_asked_of_chat_streams_and_the_rest_of_the_options_is_kept() {
 
 fn judge(provider: &str, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
     let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let upstream: &dyn Upstream = match provider {
-        "anthropic" => &anthropic::Anthropic,
-        "google" => &google::Google,
-        name => openai::PROVIDERS.iter().find(|row| row.name == name).unwrap(),
-    };
+    let upstream = upstream::by_name(provider).unwrap();
     upstream.classify(Refusal { status, headers: &headers, body }, NOW)
 }
 
@@ -411,6 +407,32 @@ fn a_refusal_is_read_by_status_and_code() {
         ("google", 429, google("RESOURCE_EXHAUSTED", ""), limited(model)),
         ("google", 429, json!([google("RESOURCE_EXHAUSTED", "QUOTA_EXHAUSTED")]), quota(model)),
         ("google", 503, google("UNAVAILABLE", ""), Overloaded),
+        ("gemini-cli", 401, google("UNAUTHENTICATED", ""), Unauthorized),
+        ("gemini-cli", 403, google("PERMISSION_DENIED", "VALIDATION_REQUIRED"), Suspended),
+        ("gemini-cli", 404, google("NOT_FOUND", ""), ModelMissing),
+        ("gemini-cli", 429, google("RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"), limited(model)),
+        ("gemini-cli", 429, google("RESOURCE_EXHAUSTED", "QUOTA_EXHAUSTED"), quota(model)),
+        ("gemini-cli", 429, google("RESOURCE_EXHAUSTED", "INSUFFICIENT_G1_CREDITS_BALANCE"), quota(account)),
+        ("gemini-cli", 429, google("RESOURCE_EXHAUSTED", "MODEL_CAPACITY_EXHAUSTED"), Overloaded),
+        ("claude", 400, kind("invalid_request_error"), Rejected),
+        ("claude", 401, kind("authentication_error"), Unauthorized),
+        ("claude", 403, kind("permission_error"), Suspended),
+        ("claude", 429, kind("rate_limit_error"), limited(model)),
+        ("claude", 529, kind("overloaded_error"), Overloaded),
+        (
+            "claude",
+            400,
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": "This credential is only authorized for use with Claude Code and cannot be used for other API requests."}}),
+            Suspended,
+        ),
+        (
+            "claude",
+            400,
+            json!({"type": "error", "error": {"type": "invalid_request_error", "message": "Third-party apps now draw from your extra usage, not your plan limits. Add more at claude.ai/settings/usage and keep going."}}),
+            quota(account),
+        ),
+        ("qwen-code", 401, code("invalid_api_key"), Unauthorized),
+        ("qwen-code", 429, json!({}), limited(account)),
     ];
     for (provider, status, body, expected) in cases {
         assert_eq!(judge(provider, status, &[], body.to_string().as_bytes()), expected, "{provider} {status} {body}");

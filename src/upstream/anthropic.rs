@@ -1,7 +1,7 @@
 //! Anthropic. <https://docs.anthropic.com/en/api/messages>
 
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, post};
+use super::{Payload, Refusal, Target, Upstream, ask, google, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -38,9 +38,6 @@ impl Upstream for Anthropic {
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
-        let base = target.base_url.as_deref().unwrap_or("https://api.anthropic.com/v1");
-        // Anthropic's own SDKs take the address without the version.
-        let version = if base.ends_with("/v1") { "" } else { "/v1" };
         let endpoint = match call.endpoint.operation {
             Operation::CountTokens => "messages/count_tokens",
             Operation::Raw => call.endpoint.line.as_ref().map_or("", |line| &line.path),
@@ -52,12 +49,32 @@ impl Upstream for Anthropic {
             | Operation::Draw
             | Operation::Redraw => "messages",
         };
-        let key = target.credential.access.expose().to_owned();
-        let own = vec![("x-api-key", key), ("anthropic-version", VERSION.to_owned())];
-        Ok(post(call, target, payload, format!("{base}{version}/{endpoint}"), own))
+        let key = ("x-api-key", target.credential.access.expose().to_owned());
+        Ok(post(call, target, payload, url(target, endpoint), vec![key, version()]))
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, REFUSALS, now)
     }
+
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        let key = ("x-api-key", target.credential.access.expose().to_owned());
+        Some(ask(target, models_url(target, after), vec![key, version()], None))
+    }
+}
+
+pub(super) fn version() -> (&'static str, String) {
+    ("anthropic-version", VERSION.to_owned())
+}
+
+pub(super) fn url(target: &Target, endpoint: &str) -> String {
+    let base = target.base_url.as_deref().unwrap_or("https://api.anthropic.com/v1");
+    // Anthropic's own SDKs take the address without the version.
+    let version = if base.ends_with("/v1") { "" } else { "/v1" };
+    format!("{base}{version}/{endpoint}")
+}
+
+pub(super) fn models_url(target: &Target, after: Option<&str>) -> String {
+    let after = after.map(|id| format!("&after_id={}", google::escaped(id))).unwrap_or_default();
+    url(target, &format!("models?limit=1000{after}"))
 }

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, post};
+use super::{Payload, Refusal, Target, Upstream, ask, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -31,10 +31,6 @@ impl Upstream for Google {
     }
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
-        let base = target.base_url.as_deref().unwrap_or("https://generativelanguage.googleapis.com/v1beta");
-        // Google's own SDKs take the address without the version.
-        let versioned = base.rsplit('/').next().is_some_and(|last| last.starts_with("v1"));
-        let version = if versioned { "" } else { "/v1beta" };
         let method = match (call.endpoint.operation, payload.stream) {
             (Operation::CountTokens, _) => "countTokens",
             (Operation::Embed, _) => "batchEmbedContents",
@@ -43,7 +39,7 @@ impl Upstream for Google {
             (Operation::Generate | Operation::Complete, false)
             | (Operation::Draw | Operation::Redraw | Operation::Raw, _) => "generateContent",
         };
-        let url = format!("{base}{version}/{}:{method}", resource(&target.model)?);
+        let url = format!("{}/{}:{method}", base(target), resource(&target.model)?);
         let key = target.credential.access.expose().to_owned();
         Ok(post(call, target, payload, url, vec![("x-goog-api-key", key)]))
     }
@@ -51,6 +47,24 @@ impl Upstream for Google {
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, REFUSALS, now)
     }
+
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        let after = after.map(|token| format!("&pageToken={}", escaped(token))).unwrap_or_default();
+        let key = ("x-goog-api-key", target.credential.access.expose().to_owned());
+        Some(ask(target, format!("{}/models?pageSize=1000{after}", base(target)), vec![key], None))
+    }
+}
+
+fn base(target: &Target) -> String {
+    let base = target.base_url.as_deref().unwrap_or("https://generativelanguage.googleapis.com/v1beta");
+    // Google's own SDKs take the address without the version.
+    let versioned = base.rsplit('/').next().is_some_and(|last| last.starts_with("v1"));
+    format!("{base}{}", if versioned { "" } else { "/v1beta" })
+}
+
+/// `text` where only a value may stand in an address.
+pub(super) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// `models/{id}` or `tunedModels/{id}`, safe to stand in a path: a client must not reach another method or host by

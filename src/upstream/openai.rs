@@ -5,7 +5,7 @@
 
 use super::refusal::Means::{ModelMissing, Overloaded, Quota, RateLimited, Suspended, Unauthorized};
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, pattern, post};
+use super::{Payload, Refusal, Target, Upstream, ask, bearer, pattern, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -42,7 +42,7 @@ const fn dialect(max_completion_tokens: bool, developer_role: bool, reasoning: R
     Chat { dialect: Dialect { max_completion_tokens, developer_role, stream_usage: true, reasoning } }
 }
 
-const PLAIN: &Chat = &dialect(false, false, ReasoningStyle::Unsupported);
+pub(super) const PLAIN: &Chat = &dialect(false, false, ReasoningStyle::Unsupported);
 const EFFORT: &Chat = &dialect(false, false, ReasoningStyle::Effort);
 const THINKING: &Chat = &dialect(false, false, ReasoningStyle::Thinking);
 const ENABLE_THINKING: &Chat = &dialect(false, false, ReasoningStyle::EnableThinking);
@@ -435,6 +435,12 @@ impl Upstream for Compatible {
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, self.refusals, now)
+    }
+
+    fn models_request(&self, target: &Target, _: Option<&str>) -> Option<HttpRequest> {
+        let (root, known) = self.root(target);
+        let own = if target.credential.access.is_empty() { Vec::new() } else { vec![bearer(target)] };
+        Some(ask(target, format!("{root}{}/models", if known { self.chat } else { "" }), own, None))
     }
 }
 
