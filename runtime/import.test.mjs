@@ -101,6 +101,27 @@ test('names out of the prototype are names like others', async () => {
   assert.equal({}.polluted, undefined);
 });
 
+test('no bundle has more than the API takes, and the rest is said', async () => {
+  const models = Array.from({ length: 600 }, (_, at) => `model-${at}`);
+  const channels = Array.from({ length: 25 }, (_, at) => ({
+    type: 8,
+    key: `sk-canary-many-${at}`,
+    status: 1,
+    name: `Relay ${at} ${'x'.repeat(120)}`,
+    base_url: `https://relay-${at}.example.com`,
+    models: models.join(),
+    model_mapping: JSON.stringify(Object.fromEntries(models.map((model) => [model, `own/${model}`]))),
+  }));
+  const { bundle } = await read([{ name: 'channels.json', text: JSON.stringify(channels) }]);
+  const routes = Object.values(bundle.config.routes);
+  assert.deepEqual(
+    [bundle.accounts.length, bundle.accounts[0].allow.length, bundle.accounts[0].label.length],
+    [25, 500, 100],
+  );
+  assert.deepEqual([routes.length, routes[0].tiers.flat().length], [500, 20]);
+  assert.ok(bundle.notes.includes('Only the first 500 routes are taken.'));
+});
+
 test('YAML that would grow without end is refused', async () => {
   const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
   for (let level = 1; level < 12; level += 1) bomb.push(`a${level}: &a${level} [${Array(9).fill(`*a${level - 1}`)}]`);

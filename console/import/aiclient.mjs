@@ -19,7 +19,7 @@ const PROVIDERS = {
   'gemini-antigravity': { login: 'antigravity', file: 'ANTIGRAVITY_OAUTH_CREDS' },
   'claude-kiro-oauth': { login: 'kiro', file: 'KIRO_OAUTH_CREDS' },
   'openai-codex-oauth': { login: 'codex', file: 'CODEX_OAUTH_CREDS' },
-  'openai-qwen-oauth': { login: 'qwen', file: 'QWEN_OAUTH_CREDS' },
+  'openai-qwen-oauth': { login: 'qwen-code', file: 'QWEN_OAUTH_CREDS' },
   'openai-iflow': { login: 'iflow', file: 'IFLOW_TOKEN' },
   'grok-web': { refused: 'it imitates a browser with the cookies of one' },
 };
@@ -138,11 +138,7 @@ function config(value, file, context) {
   const ours = (id) => named(id, file, bundle);
   for (const [from, to] of Object.entries(object(value.providerFallbackChain))) {
     const chain = list(to).map(ours).filter(Boolean);
-    if (ours(from) && chain.length > 0)
-      bundle.fallback(
-        `${ours(from)}/*`,
-        chain.map((provider) => `${provider}/*`),
-      );
+    if (ours(from) && chain.length > 0) bundle.fallback(ours(from), chain);
   }
   for (const [model, target] of Object.entries(object(value.modelFallbackMapping))) {
     const provider = ours(text(object(target).targetProviderType));

@@ -4,6 +4,11 @@ import { present, text } from './shape.mjs';
 
 /** More than anybody has; a file with more is not what it seems. */
 const MOST = 10_000;
+/** What the API takes of each: models of an account, routes, candidates of a route, letters of a label. */
+const MODELS = 500;
+const ROUTES = 500;
+const CANDIDATES = 20;
+const LABEL = 100;
 
 export class Bundle {
   #accounts = new Map();
@@ -82,7 +87,7 @@ export class Bundle {
     return tiers && [...tiers].sort(([one], [other]) => one - other).map(([, targets]) => targets);
   }
 
-  /** When everybody with `from` (a model, or `provider/*`) is exhausted, `to` is asked. */
+  /** When nobody of `from` (a provider, or a pattern of models) can answer, `to` is asked. */
   fallback(from, to) {
     this.#fallbacks.set(from, [...new Set([...(this.#fallbacks.get(from) ?? []), ...to])]);
   }
@@ -98,14 +103,48 @@ export class Bundle {
   }
 
   finish() {
+    const aliases = [...this.#routes.keys()].filter((alias) => !isPlain(alias, this.tiers(alias)));
+    if (aliases.length > ROUTES) this.note(`Only the first ${ROUTES} routes are taken.`);
     const routes = Object.fromEntries(
-      [...this.#routes.keys()]
-        .map((alias) => [alias, { tiers: this.tiers(alias) }])
-        .filter(([alias, { tiers }]) => !isPlain(alias, tiers)),
+      aliases.slice(0, ROUTES).map((alias) => [alias, { tiers: this.#written(alias) }]),
     );
     const config = present({ routes, fallbacks: Object.fromEntries(this.#fallbacks) });
-    const whole = { accounts: this.accounts.map((account) => ({ ...present(account), credential: account.credential })), tokens: this.#tokens };
-    return { ...whole, ...(Object.keys(config).length > 0 && { config }), notes: [...this.#notes] };
+    const accounts = this.accounts.map((account) => this.#fitted(account));
+    return {
+      accounts,
+      tokens: this.#tokens,
+      ...(Object.keys(config).length > 0 && { config }),
+      notes: [...this.#notes],
+    };
+  }
+
+  /** The tiers of an alias as the configuration has them: `provider/model`, with a weight where there is one. */
+  #written(alias) {
+    let left = CANDIDATES;
+    const tiers = this.tiers(alias).map((targets) => {
+      const taken = targets.slice(0, left).map(({ provider, model, weight }) => {
+        const name = `${provider}/${model}`;
+        return weight > 1 ? { model: name, weight } : name;
+      });
+      left -= taken.length;
+      if (taken.length < targets.length)
+        this.note(`Only the first ${CANDIDATES} candidates of the route ${alias} are taken.`);
+      return taken;
+    });
+    return tiers.filter((targets) => targets.length > 0);
+  }
+
+  #fitted(account) {
+    const { allow = [], deny = [], label } = account;
+    if (allow.length + deny.length > MODELS) {
+      this.note(`${account.provider} ${label ?? ''}: only ${MODELS} names of models are taken.`.replace(' :', ':'));
+    }
+    const fitted = {
+      label: label?.slice(0, LABEL),
+      deny: deny.slice(0, MODELS),
+      allow: allow.slice(0, Math.max(1, MODELS - deny.length)),
+    };
+    return { ...present({ ...account, ...fitted }), credential: account.credential };
   }
 }
 

@@ -28,7 +28,7 @@ const CHANNELS = new Map(
     antigravity: 'antigravity',
     gemini: 'gemini-cli',
     'gemini-cli': 'gemini-cli',
-    qwen: 'qwen',
+    qwen: 'qwen-code',
     iflow: 'iflow',
     kimi: 'kimi',
     kiro: 'kiro',

@@ -27,7 +27,7 @@ const READERS = [
 ];
 
 /** Refreshing their login signs out whoever else has it. */
-const ROTATING = new Set(['codex', 'claude', 'qwen', 'kiro', 'kimi', 'xai']);
+const ROTATING = new Set(['codex', 'claude', 'qwen-code', 'kiro', 'kimi', 'xai']);
 
 /** `found` tells for each file what it was and what came out of it. No sentence in the answer holds a secret. */
 export async function read(files) {

@@ -11,7 +11,7 @@ export function kindOf(value, name = '') {
   if (value.type === 'service_account' && text(value.private_key)) return 'service_account';
   if (!text(value.access_token) && !text(value.refresh_token)) return undefined;
   if (text(value.apiKey) || /iflow/i.test(name)) return 'iflow';
-  if (text(value.resource_url) || /qwen/i.test(name)) return 'qwen';
+  if (text(value.resource_url) || /qwen/i.test(name)) return 'qwen-code';
   if (/antigravity/i.test(name)) return 'antigravity';
   if (/codex/i.test(name) || claims(value.id_token)['https://api.openai.com/auth']) return 'codex';
   const scope = text(value.scope) ?? '';
@@ -24,7 +24,7 @@ export const TITLES = {
   antigravity: 'Antigravity login',
   codex: 'Codex login',
   claude: 'Claude Code login',
-  qwen: 'Qwen Code login',
+  'qwen-code': 'Qwen Code login',
   iflow: 'iFlow login',
   kiro: 'Kiro login',
   kimi: 'Kimi login',
@@ -43,18 +43,19 @@ export function account(kind, value, more = {}) {
 /** Google's, Qwen's and iFlow's files, and those of CLIProxyAPI: one flat object. */
 function plain(kind, value, more) {
   const who = claims(value.id_token);
+  // What iFlow's calls are made with; the tokens only fetch it.
+  const api_key = kind === 'iflow' ? (text(value.apiKey) ?? text(value.api_key)) : undefined;
+  const access_token = text(value.access_token);
   return {
     provider: kind,
     label: text(value.email) ?? text(who.email),
     credential: present({
-      access_token: text(value.access_token),
+      ...(api_key ? { api_key, details: present({ access_token }) } : { access_token }),
       refresh_token: text(value.refresh_token),
       expires: expiry(value),
       email: text(value.email) ?? text(who.email),
       project_id: more.project_id ?? text(value.project_id),
       resource_url: text(value.resource_url),
-      // What iFlow's calls are made with; the tokens only fetch it.
-      api_key: kind === 'iflow' ? (text(value.apiKey) ?? text(value.api_key)) : undefined,
       device_id: text(value.device_id),
     }),
   };

@@ -190,6 +190,6 @@ function token(row, bundle) {
     models,
     ips: names(row.allow_ips ?? row.subnet),
     // Their unit is 1/500,000 of a dollar.
-    budget: unlimited ? undefined : { window: 'total', money: (count(row.remain_quota) ?? 0) * 2 },
+    budget: unlimited ? undefined : { window: 'total', micro: (count(row.remain_quota) ?? 0) * 2 },
   });
 }

@@ -37,7 +37,8 @@ export function secrets(bundle) {
   ]);
   open.add('api_version').add('client_email');
   const values = bundle.accounts.flatMap(({ credential }) =>
-    Object.entries(credential)
+    Object.entries({ ...credential, ...credential.details, details: undefined })
+      .filter(([, value]) => value !== undefined)
       .filter(([name]) => !open.has(name))
       .map(([, value]) => String(value)),
   );
