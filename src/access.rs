@@ -34,19 +34,37 @@ pub enum Caller {
     Key(String),
 }
 
+/// A key as it came, and the account that was named behind it: `key@account`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    pub caller: Caller,
+    pub pin: Option<String>,
+}
+
 /// `configured` is the secret `SLUICE_API_KEY`.
-pub fn caller(head: &Head<'_>, configured: Option<&str>) -> Result<Caller, Failure> {
+pub fn caller(head: &Head<'_>, configured: Option<&str>) -> Result<Presented, Failure> {
     let Some(key) = presented(head) else {
         let message = "no API key: send it as `Authorization: Bearer`, `x-api-key`, `x-goog-api-key` or `?key=`";
         return Err(Failure::new(Kind::Unauthorized, message).code("invalid_api_key"));
     };
     // Hashed first, so that the comparison does not depend on the length either.
-    let hash = digest(&key);
     let own = configured.filter(|own| !own.is_empty()).map(digest);
-    if own.is_some_and(|own| bool::from(hash.ct_eq(&own))) {
-        return Ok(Caller::Operator);
+    let is_own = |hash: &[u8; 32]| own.is_some_and(|own| bool::from(hash.ct_eq(&own)));
+    let whole = digest(&key);
+    if is_own(&whole) {
+        return Ok(Presented { caller: Caller::Operator, pin: None });
     }
-    Ok(Caller::Key(hash.iter().map(|byte| format!("{byte:02x}")).collect()))
+    // The operator's own key may have an `@` in it, a client's has none.
+    let (hash, pin) = match key.rsplit_once('@') {
+        Some((key, account)) if !account.is_empty() => (digest(key), Some(account.to_owned())),
+        _ => (whole, None),
+    };
+    let caller = if is_own(&hash) { Caller::Operator } else { Caller::Key(hex(&hash)) };
+    Ok(Presented { caller, pin })
+}
+
+fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(text: &str) -> [u8; 32] {

@@ -10,6 +10,7 @@
 //! before it answers. The object is asked once before an answer and told once after it, so what is changed here holds
 //! from the next call on, everywhere.
 
+pub mod billing;
 pub mod inquiry;
 pub mod record;
 pub mod renewal;
@@ -21,14 +22,17 @@ use std::time::Duration;
 use crate::access::Caller;
 use crate::accounts::{self, Setup};
 use crate::call::{Operation, printable};
+use crate::clients::Clients;
 use crate::fault::{Failure, Kind, Millis};
 use crate::models::{self, Listed};
 use crate::pool::{Ask, Explanation, Look, Pool, Row, Settlement};
+use crate::prices::Prices;
 use crate::refresh::Flights;
+use crate::route;
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
-use crate::{access, route};
 
+use self::billing::Receipt;
 use self::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Wanted};
 use self::record::Record;
 use self::sessions::Sessions;
@@ -51,6 +55,8 @@ pub struct Control {
     sessions: Sessions,
     /// Accounts that were deleted, and until when that can be undone.
     discarded: Vec<(Record, Millis)>,
+    clients: Clients,
+    prices: Prices,
     unsaved: BTreeSet<Key>,
 }
 
@@ -86,6 +92,8 @@ impl Control {
             flights: Flights::default(),
             sessions: Sessions::default(),
             discarded: Vec::new(),
+            clients: Clients::default(),
+            prices: Prices::default(),
             unsaved: BTreeSet::new(),
         };
         control.gather();
@@ -110,6 +118,7 @@ impl Control {
             }
         }
         self.gather();
+        problems.extend(self.clients.load(others.iter().cloned()));
         self.pool.load(others, now);
         problems
     }
@@ -117,6 +126,7 @@ impl Control {
     /// What must be stored since this was last asked.
     pub fn changes(&mut self) -> Vec<Row> {
         let mut rows = self.pool.changes();
+        rows.extend(self.clients.changes());
         for key in std::mem::take(&mut self.unsaved) {
             let value = match &key {
                 Key::Record(id) => self.records.get(id).and_then(|record| serde_json::to_string(record).ok()),
@@ -131,19 +141,30 @@ impl Control {
 
     /// Who may be answered, by whom, and with what.
     pub fn plan(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
-        self.admit(&inquiry.caller)?;
-        let ask = self.ask(inquiry)?;
+        let payer = self.payer(&inquiry.caller, now)?;
+        let payer = payer.as_deref();
+        if let Some(id) = payer {
+            self.clients.permit(id, &billing::wanted(inquiry), now)?;
+        }
+        let ask = self.narrowed(payer, inquiry, self.ask(inquiry)?)?;
         if inquiry.operation == Operation::CountTokens && !self.counts(inquiry, &ask) {
             return Ok(Grant { estimate: true, ..Grant::default() });
         }
         let plan = self.pool.plan(&ask, now).map_err(|denial| denial.failure(now))?;
+        let held = payer.map(|id| self.hold(id, inquiry, &plan.candidates, plan.lease, now)).transpose();
+        let held = held.inspect_err(|_| {
+            // Nobody will be asked: the place is free again.
+            self.pool.report(&Settlement { lease: plan.lease, done: true, ..Settlement::default() }, now);
+        })?;
+        let (payer, headers) = held.map_or((None, Vec::new()), |(payer, headers)| (Some(payer), headers));
         let candidates = plan.candidates.into_iter();
         let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
-        Ok(Grant { lease: plan.lease, leads, estimate: false })
+        Ok(Grant { lease: plan.lease, leads, estimate: false, payer, headers })
     }
 
-    pub fn report(&mut self, settlement: &Settlement, now: Millis) {
+    pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
         self.pool.report(settlement, now);
+        self.charge(settlement, now)
     }
 
     /// Why [`Control::plan`] would answer as it would.
@@ -152,11 +173,18 @@ impl Control {
     }
 
     /// The models a caller may use.
-    pub fn models(&self, wanted: &Wanted) -> Result<Vec<Listed>, Denied> {
-        self.admit(&wanted.caller)?;
+    pub fn models(&self, wanted: &Wanted, now: Millis) -> Result<Vec<Listed>, Denied> {
+        let payer = self.payer(&wanted.caller, now)?;
+        let mut listed = match &wanted.model {
+            Some(model) => vec![models::find(model, &self.faces)?],
+            None => models::list(&self.faces, wanted.provider.as_deref()),
+        };
+        if let Some(token) = payer.and_then(|id| self.clients.get(&id)) {
+            listed.retain(|model| token.terms.allows(&model.id, &model.provider, &model.model));
+        }
         match &wanted.model {
-            Some(model) => Ok(vec![models::find(model, &self.faces)?]),
-            None => Ok(models::list(&self.faces, wanted.provider.as_deref())),
+            Some(model) if listed.is_empty() => Err(route::unknown(model).into()),
+            _ => Ok(listed),
         }
     }
 
@@ -255,16 +283,8 @@ impl Control {
     }
 
     /// Whether the caller may call at all.
-    pub fn admitted(&self, caller: &Caller) -> Result<(), Denied> {
-        Ok(self.admit(caller)?)
-    }
-
-    fn admit(&self, caller: &Caller) -> Result<(), Failure> {
-        match caller {
-            Caller::Operator => Ok(()),
-            Caller::Key(_) if !self.has_own_key => Err(access::not_configured()),
-            Caller::Key(_) => Err(access::unknown_key()),
-        }
+    pub fn admitted(&self, caller: &Caller, now: Millis) -> Result<(), Denied> {
+        self.payer(caller, now).map(drop)
     }
 
     fn ask(&self, inquiry: &Inquiry) -> Result<Ask, Failure> {
@@ -280,7 +300,7 @@ impl Control {
             _ => route::resolve(&inquiry.model, provider, &self.faces),
         };
         let ask = ask.ok_or_else(|| route::unknown(&inquiry.model))?;
-        Ok(Ask { affinity: inquiry.affinity, ..ask })
+        Ok(billing::pinned(Ask { affinity: inquiry.affinity, ..ask }, inquiry.pin.as_deref()))
     }
 
     /// Whether any of those asked could count tokens in the client's own words.

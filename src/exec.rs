@@ -80,7 +80,7 @@ impl Trace {
         if let Some(last) = attempts.last_mut() {
             last.outcome = outcome;
         }
-        Settlement { lease: self.lease, attempts, usage, done: true }
+        Settlement { lease: self.lease, attempts, usage, estimated: false, done: true }
     }
 }
 
@@ -124,7 +124,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
                     // While this answer streams on, others must not run into the accounts that just failed, nor wait
                     // to hear that this one is back.
                     let attempts = trace.attempts.clone();
-                    io.report(Settlement { lease: plan.lease, attempts, usage: Usage::default(), done: false });
+                    io.report(Settlement { lease: plan.lease, attempts, ..Settlement::default() });
                     trace.attempts.drain(..trace.attempts.len() - 1).for_each(drop);
                 }
                 return Reply::Answer(Box::new(Answer { content_type, head, rest, trace }));
@@ -139,7 +139,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
             }
         }
     }
-    io.report(Settlement { lease: plan.lease, attempts: trace.attempts.clone(), usage: Usage::default(), done: true });
+    io.report(Settlement { lease: plan.lease, attempts: trace.attempts.clone(), done: true, ..Settlement::default() });
     match last {
         Some(Failed { status, body, retry_after, .. }) => Reply::Refused(Refused { status, body, retry_after, trace }),
         None => {

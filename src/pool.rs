@@ -216,6 +216,9 @@ pub struct Settlement {
     pub lease: u64,
     pub attempts: Vec<Attempt>,
     pub usage: Usage,
+    /// The provider did not say what was used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
     /// The call is over; otherwise only its failed attempts are known.
     pub done: bool,
 }

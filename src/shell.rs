@@ -72,15 +72,15 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             Ok(Headers::new(id, protocol_of(head.path)).send(200, content_type, body.as_bytes()))
         }
         Route::Models { protocol, provider } => {
-            let wanted = Wanted { caller: caller()?, provider, model: None };
+            let wanted = Wanted { caller: caller()?.caller, provider, model: None };
             let page = Page::of(protocol, &|name| head.query(name));
             Ok(answer(&models::encode(&object::models(&env, &wanted).await?, protocol, &page)))
         }
         Route::Model { protocol, id } => {
-            Ok(answer(&models::encode_one(&object::model(&env, caller()?, id).await?, protocol)))
+            Ok(answer(&models::encode_one(&object::model(&env, caller()?.caller, id).await?, protocol)))
         }
         Route::Show => {
-            let caller = caller()?;
+            let caller = caller()?.caller;
             let body = Body::parse(read_body(request).await?)?;
             Ok(answer(&models::show(&object::model(&env, caller, models::shown(&body)?).await?)))
         }
@@ -90,7 +90,7 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             let mut call = match Call::read(endpoint, body, head, id, now().seconds()) {
                 Ok(call) => call,
                 // What is wrong with a request is nobody's business who may not send one.
-                Err(failure) => return Err(object::admitted(&env, caller).await.err().unwrap_or(failure)),
+                Err(failure) => return Err(object::admitted(&env, caller.caller).await.err().unwrap_or(failure)),
             };
             call.affinity = affinity::of(&call, head.header);
             let provider = (head.header)("x-sluice-provider");
@@ -103,7 +103,7 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
 async fn answer_call(call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
     let io = Rc::new(io);
     let reply = exec::run(&*io, &call).await;
-    let headers = Headers::new(&call.id, call.protocol());
+    let headers = Headers::new(&call.id, call.protocol()).with(&io.limits());
     if io.estimates() {
         let body = tokens::answer(&call)?;
         return Ok(headers.estimated().send(200, "application/json", &body));

@@ -12,10 +12,14 @@
 //! A turn costs 4 tokens, a tool 12, beside their text; a picture or a document what its protocol says of an ordinary
 //! one. Base64 is never counted as text.
 
-use crate::call::Call;
+use serde::Deserialize;
+
+use crate::call::{Call, Operation};
+use crate::catalogue;
 use crate::fault::Failure;
+use crate::ir::event::Usage;
 use crate::ir::{Media, Part, PartKind, Protocol, Request, ToolInput, ToolKind};
-use crate::json::Json;
+use crate::json::{Count, Json};
 use crate::protocol::inbound;
 
 const TURN: u64 = 4;
@@ -84,6 +88,68 @@ fn of_text(text: &str) -> u64 {
         })
         .sum();
     quarters.div_ceil(4)
+}
+
+/// What a call can use at most, as far as can be said before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bounds {
+    pub input: u64,
+    pub output: u64,
+}
+
+/// An answer whose length nobody limits. Longer ones are rare, and money held for nothing is somebody else's.
+const UNSAID: u64 = 16_384;
+
+/// Told from the size of the body, not from its text: the call has not been allowed yet.
+pub fn bounds(call: &Call) -> Bounds {
+    let known = catalogue::find(&call.model);
+    // Three bytes are a token of Chinese; of English, four are.
+    let bytes = u64::try_from(call.body.bytes().len()).unwrap_or(u64::MAX).div_ceil(3);
+    let input = known.map_or(bytes, |model| bytes.min(model.context));
+    let output = match call.endpoint.operation {
+        Operation::Embed | Operation::EmbedOne | Operation::CountTokens => 0,
+        Operation::Generate | Operation::Complete | Operation::Draw | Operation::Redraw | Operation::Raw => {
+            let most = known.and_then(|model| model.output);
+            match said(call) {
+                Some(said) => most.map_or(said, |most| said.min(most)),
+                None => most.unwrap_or(UNSAID).min(UNSAID),
+            }
+        }
+    };
+    let answers = call.body.get::<Count>("n").ok().flatten().map_or(1, |n| n.0.clamp(1, 128));
+    Bounds { input, output: output.saturating_mul(answers) }
+}
+
+/// The length that the client allows its answer.
+fn said(call: &Call) -> Option<u64> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Within {
+        max_output_tokens: Option<Count>,
+        #[serde(rename = "num_predict")]
+        num_predict: Option<i64>,
+    }
+    let body = &call.body;
+    let named = ["max_completion_tokens", "max_tokens", "max_output_tokens"].iter();
+    let mut named = named.filter_map(|name| body.get::<Count>(name).ok().flatten()).map(|count| count.0);
+    let within = |name| body.get::<Within>(name).ok().flatten();
+    named
+        .next()
+        .or_else(|| within("generationConfig").and_then(|config| config.max_output_tokens).map(|count| count.0))
+        .or_else(|| within("options").and_then(|options| u64::try_from(options.num_predict?).ok()))
+}
+
+/// What a call used whose provider did not say: the prompt as it was estimated, and about a token of the answer for
+/// every frame of a stream, which is some 200 bytes.
+pub fn told(usage: &Usage, input: u64, bytes: u64) -> Usage {
+    let mut usage = *usage;
+    if usage.prompt() == 0 {
+        usage.input = input;
+    }
+    if usage.completion() < bytes / 200 {
+        usage.output = (bytes / 200).saturating_sub(usage.reasoning);
+    }
+    usage
 }
 
 /// A body whose text is most of it.

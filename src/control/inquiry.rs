@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
-use crate::access::Caller;
+use crate::access::{Caller, Presented};
 use crate::call::{Call, Operation};
 use crate::fault::{Failure, Millis};
 use crate::ir::Protocol;
 use crate::pool::Candidate;
+use crate::tokens::{self, Bounds};
 use crate::upstream::{Credential, Secret, Target};
 
 /// What a Worker wants to know before it asks anybody.
@@ -27,12 +28,24 @@ pub struct Inquiry {
     /// Where the request came from, as the platform saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
+    /// The account to ask, named behind the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    /// The most that the prompt and the answer can have.
+    #[serde(default)]
+    pub input_tokens: u64,
+    #[serde(default)]
+    pub max_output: u64,
 }
 
 impl Inquiry {
-    pub fn of(call: &Call, caller: Caller, provider: Option<String>, ip: Option<String>) -> Self {
+    pub fn of(call: &Call, Presented { caller, pin }: Presented, provider: Option<String>, ip: Option<String>) -> Self {
+        let Bounds { input, output } = tokens::bounds(call);
         Self {
             caller,
+            pin,
+            input_tokens: input,
+            max_output: output,
             model: call.model.clone(),
             protocol: call.protocol(),
             operation: call.endpoint.operation,
@@ -62,6 +75,28 @@ pub struct Grant {
     /// Nobody counts tokens for this model: the Worker estimates by itself, and there is no lease.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimate: bool,
+    /// `None`: the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
+    /// For the client: what it has left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+}
+
+/// The client that a call is admitted as.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Payer {
+    pub id: String,
+    pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// Whether the call is kept word for word.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub capture: bool,
+    /// Prompt rules that apply to it, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// One account to ask.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Millis;
+use crate::prices;
 use crate::refresh::Trouble;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Record {
     /// Paid by the month: its calls cost nothing, and what they would have cost is saved.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub subscription: bool,
+    /// What its models cost, where that is not what everybody pays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<prices::Document>,
     pub sealed: String,
     /// What may be shown of the credential.
     pub hint: String,

@@ -25,16 +25,24 @@ pub struct Workerd {
     env: Env,
     inquiry: Inquiry,
     grant: OnceCell<Grant>,
+    /// Why there is no grant, beside the failure.
+    refused: OnceCell<Vec<(String, String)>>,
 }
 
 impl Workerd {
     pub fn new(env: Env, context: Context, client: AbortSignal, settings: Rc<Settings>, inquiry: Inquiry) -> Self {
-        Self { settings, context, client, env, inquiry, grant: OnceCell::new() }
+        Self { settings, context, client, env, inquiry, grant: OnceCell::new(), refused: OnceCell::new() }
     }
 
     /// Nobody counts tokens for this model, so that an estimate is the answer.
     pub fn estimates(&self) -> bool {
         self.grant.get().is_some_and(|grant| grant.estimate)
+    }
+
+    /// What the client is told of its limits.
+    pub fn limits(&self) -> Vec<(String, String)> {
+        let granted = self.grant.get().map(|grant| &grant.headers);
+        granted.or(self.refused.get()).cloned().unwrap_or_default()
     }
 
     fn find(&self, candidate: &Candidate) -> Option<Target> {
@@ -74,7 +82,10 @@ impl Io for Workerd {
     }
 
     async fn plan(&self) -> Result<Plan, Failure> {
-        let grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| denied.failure)?;
+        let grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| {
+            let _ = self.refused.set(denied.headers);
+            denied.failure
+        })?;
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
         let plan = Plan { lease: grant.lease, candidates };
         // Once a call; a second plan would not be asked for.

@@ -51,8 +51,8 @@ impl DurableObject for Pool {
             match request.path().as_str() {
                 "/plan" => text(&control.plan(&read(&body)?, now())),
                 "/report" => text(&control.report(&read(&body)?, now())),
-                "/models" => text(&control.models(&read(&body)?)),
-                "/admit" => text(&control.admitted(&read(&body)?)),
+                "/models" => text(&control.models(&read(&body)?, now())),
+                "/admit" => text(&control.admitted(&read(&body)?, now())),
                 _ => return Response::error("not found", 404),
             }?
         };

@@ -13,7 +13,7 @@ pub struct Headers(Vec<String>);
 
 impl Headers {
     pub fn new(id: &str, protocol: Protocol) -> Self {
-        let mut headers = Self(Vec::with_capacity(24));
+        let mut headers = Self(Vec::with_capacity(48));
         headers.add("access-control-allow-origin", "*");
         headers.add("access-control-expose-headers", EXPOSED);
         headers.add("x-sluice-request-id", id);
@@ -23,6 +23,13 @@ impl Headers {
             Protocol::Gemini | Protocol::Ollama => {}
         }
         headers
+    }
+
+    pub fn with(mut self, headers: &[(String, String)]) -> Self {
+        for (name, value) in headers {
+            self.add(name, value);
+        }
+        self
     }
 
     pub fn trace(mut self, trace: &Trace) -> Self {
@@ -68,7 +75,9 @@ impl Headers {
 }
 
 const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account, x-sluice-attempts, x-sluice-estimate, request-id, \
-                       x-request-id, retry-after";
+                       x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
+                       x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, \
+                       x-ratelimit-reset-tokens";
 
 /// Browsers ask before they send. Every SDK has headers of its own, so whatever is asked for is allowed.
 pub fn preflight(asked: Option<String>) -> Response {

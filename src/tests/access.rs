@@ -1,6 +1,6 @@
 //! Who may call.
 
-use crate::access::{Caller, caller, presented};
+use crate::access::{Caller, Presented, caller, presented};
 use crate::call::Head;
 use crate::fault::Kind;
 
@@ -42,7 +42,9 @@ fn only_the_configured_key_is_the_operators_and_every_other_is_asked_about() {
     let key = "sk-sluice-1234";
     let verdict = |presented: &str, configured| {
         let headers: &[(&str, &str)] = if presented.is_empty() { &[] } else { &[("x-api-key", presented)] };
-        with(headers, "", |head| caller(head, configured)).map_err(|failure| (failure.kind, failure.status))
+        with(headers, "", |head| caller(head, configured))
+            .map(|presented| presented.caller)
+            .map_err(|failure| (failure.kind, failure.status))
     };
     assert_eq!(verdict(key, Some(key)), Ok(Caller::Operator));
     assert_eq!(verdict("", Some(key)), Err((Kind::Unauthorized, 401)));
@@ -57,4 +59,14 @@ fn only_the_configured_key_is_the_operators_and_every_other_is_asked_about() {
     }
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(verdict("abc", None), Ok(Caller::Key(abc.to_owned())));
+}
+
+#[test]
+fn an_account_may_be_named_behind_the_key() {
+    let of = |key: &str| with(&[("x-api-key", key)], "", |head| caller(head, Some("own@key"))).unwrap();
+    assert_eq!(of("own@key"), Presented { caller: Caller::Operator, pin: None });
+    let named = Presented { caller: Caller::Operator, pin: Some("openai-2".to_owned()) };
+    assert_eq!(of("own@key@openai-2"), named);
+    assert_eq!(of("abc@x"), Presented { pin: Some("x".to_owned()), ..of("abc") });
+    assert_eq!(of("abc@").pin, None);
 }

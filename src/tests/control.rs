@@ -1,5 +1,7 @@
 //! What the object answers to one call.
 
+mod billing;
+
 use super::upstreams::setups;
 use crate::access::Caller;
 use crate::call::Operation;
@@ -25,6 +27,9 @@ fn inquiry(model: &str) -> Inquiry {
         provider: None,
         affinity: None,
         ip: None,
+        pin: None,
+        input_tokens: 0,
+        max_output: 0,
     }
 }
 
@@ -72,8 +77,8 @@ fn a_key_that_nobody_has_is_refused_before_anything_else() {
             assert_eq!(accounts(control, &asked).unwrap_err().0, status);
         }
         let wanted = Wanted { caller: stranger.clone(), provider: None, model: None };
-        assert_eq!(control.models(&wanted).unwrap_err().failure.status, status);
-        assert_eq!(control.admitted(&stranger).unwrap_err().failure.status, status);
+        assert_eq!(control.models(&wanted, Millis(0)).unwrap_err().failure.status, status);
+        assert_eq!(control.admitted(&stranger, Millis(0)).unwrap_err().failure.status, status);
     }
 }
 
@@ -148,7 +153,7 @@ fn accounts_that_offer_the_same_are_routed_as_one_however_many_they_are() {
         control.store(record(&format!("anthropic-{at}"), "anthropic"), Some((&key("k"), [at; 12])), Millis(0)).unwrap();
     }
     let wanted = Wanted { caller: Caller::Operator, provider: None, model: None };
-    let models = control.models(&wanted).unwrap();
+    let models = control.models(&wanted, Millis(0)).unwrap();
     let mut ids: Vec<_> = models.iter().map(|model| &model.id).collect();
     let count = ids.len();
     ids.dedup();

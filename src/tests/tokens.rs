@@ -4,12 +4,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::upstreams::setups;
-use crate::access::Caller;
+use crate::access::{Caller, Presented};
 use crate::call::{Call, Head, Route, route};
 use crate::control::Control;
 use crate::control::inquiry::Inquiry;
 use crate::fault::{Failure, Millis};
-use crate::tokens::answer;
+use crate::ir::event::Usage;
+use crate::tokens::{self, answer};
 use crate::vault::VaultError;
 
 fn call(path: &str, body: &Value) -> Call {
@@ -61,7 +62,8 @@ fn only_who_counts_in_the_clients_words_is_asked() {
     let asked = |path: &str, model: &str| {
         let call = call(path, &json!({"model": model}));
         let mut control = Control::new(setups.clone(), Err(VaultError::NoKey), true);
-        let inquiry = Inquiry { model: model.to_owned(), ..Inquiry::of(&call, Caller::Operator, None, None) };
+        let operator = Presented { caller: Caller::Operator, pin: None };
+        let inquiry = Inquiry { model: model.to_owned(), ..Inquiry::of(&call, operator, None, None) };
         !control.plan(&inquiry, Millis(0)).unwrap_or_else(|denied| panic!("{}", denied.failure.message)).estimate
     };
     let (anthropic, gemini) = ("/v1/messages/count_tokens", "/v1beta/models/m:countTokens");
@@ -73,4 +75,35 @@ fn only_who_counts_in_the_clients_words_is_asked() {
     for (path, model, expected) in table {
         assert_eq!(asked(path, model), expected, "{path} {model}");
     }
+}
+
+#[test]
+fn what_a_call_can_use_is_told_from_its_size_and_from_what_it_allows() {
+    let of = |path: &str, body: serde_json::Value| {
+        let call = call(path, &body);
+        let tokens::Bounds { input, output } = tokens::bounds(&call);
+        assert_eq!(input, (call.body.bytes().len() as u64).div_ceil(3));
+        output
+    };
+    let chat = "/v1/chat/completions";
+    assert_eq!(of(chat, json!({"model": "gpt-4.1", "max_tokens": 100})), 100);
+    assert_eq!(of(chat, json!({"model": "gpt-4.1", "max_completion_tokens": 7, "n": 3})), 21);
+    assert_eq!(of(chat, json!({"model": "gpt-4.1"})), 16_384);
+    assert_eq!(of(chat, json!({"model": "gpt-4.1", "max_tokens": 99_999_999})), 32_768);
+    assert_eq!(of(chat, json!({"model": "unheard-of", "max_tokens": 99_999})), 99_999);
+    assert_eq!(of("/v1/responses", json!({"model": "gpt-4.1", "max_output_tokens": 5})), 5);
+    let config = json!({"generationConfig": {"maxOutputTokens": 9, "temperature": 1}});
+    assert_eq!(of("/v1beta/models/gemini-2.5-pro:generateContent", config), 9);
+    assert_eq!(of("/api/chat", json!({"model": "m", "options": {"num_predict": 3}})), 3);
+    assert_eq!(of("/api/chat", json!({"model": "m", "options": {"num_predict": -1}})), 16_384);
+    assert_eq!(of("/v1/embeddings", json!({"model": "text-embedding-3-small", "input": "x"})), 0);
+}
+
+#[test]
+fn what_a_provider_did_not_say_is_estimated_and_what_it_said_is_kept() {
+    let said = Usage { input: 10, output: 20, reasoning: 5, ..Usage::default() };
+    assert_eq!(tokens::told(&said, 99, 1000), said);
+    assert_eq!(tokens::told(&Usage::default(), 99, 1000), Usage { input: 99, output: 5, ..Usage::default() });
+    let begun = Usage { input: 10, output: 1, ..Usage::default() };
+    assert_eq!(tokens::told(&begun, 99, 4000), Usage { output: 20, ..begun });
 }

@@ -1,0 +1,138 @@
+//! Who pays for a call: the client it is admitted as, what is held for it, what it cost.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Control;
+use super::inquiry::{Denied, Inquiry, Payer};
+use crate::access::{self, Caller};
+use crate::call::Operation;
+use crate::clients::{self, Clients, Lapsed, Refusal};
+use crate::fault::Millis;
+use crate::pool::{Ask, Attempt, Candidate, Settlement};
+use crate::prices::{Cost, Prices, Sold};
+
+/// What a report is answered with, for the books.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    #[serde(default)]
+    pub cost: Cost,
+    /// Calls that never reported, and now count as what was held for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lapsed: Vec<Lapsed>,
+}
+
+impl From<Refusal> for Denied {
+    fn from(Refusal { failure, headers }: Refusal) -> Self {
+        Self { failure, headers }
+    }
+}
+
+impl Control {
+    pub fn clients(&mut self) -> &mut Clients {
+        &mut self.clients
+    }
+
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    pub fn set_prices(&mut self, prices: Prices) {
+        self.prices = prices;
+    }
+
+    /// Which token calls; `None`: the operator.
+    pub(super) fn payer(&self, caller: &Caller, now: Millis) -> Result<Option<String>, Denied> {
+        match caller {
+            Caller::Operator => Ok(None),
+            Caller::Key(_) if !self.has_own_key && self.clients.is_empty() => Err(access::not_configured().into()),
+            Caller::Key(hash) => {
+                let id = self.clients.identify(hash, now)?;
+                self.clients.is_active(id, now)?;
+                Ok(Some(id.to_owned()))
+            }
+        }
+    }
+
+    /// What of `ask` the token may have; an error if that is nothing.
+    pub(super) fn narrowed(&self, payer: Option<&str>, inquiry: &Inquiry, ask: Ask) -> Result<Ask, Denied> {
+        let Some(token) = payer.and_then(|id| self.clients.get(id)) else { return Ok(ask) };
+        let mut ask = ask;
+        for tier in &mut ask.tiers {
+            tier.retain(|goal| token.terms.allows(&inquiry.model, &goal.provider, &goal.model));
+        }
+        ask.tiers.retain(|tier| !tier.is_empty());
+        if ask.tiers.is_empty() {
+            return Err(clients::wrong_model(&inquiry.model).into());
+        }
+        Ok(ask)
+    }
+
+    /// Hold the most that the call can cost, whoever of `candidates` answers. Returns who pays and what to tell the
+    /// client.
+    pub(super) fn hold(
+        &mut self,
+        id: &str,
+        inquiry: &Inquiry,
+        candidates: &[Candidate],
+        lease: u64,
+        now: Millis,
+    ) -> Result<(Payer, Vec<(String, String)>), Denied> {
+        let most = |candidate: &Candidate| {
+            let ceiling = |sold: &Sold<'_>| self.prices.ceiling(sold, inquiry.input_tokens, inquiry.max_output);
+            self.with_sold(&candidate.account, &candidate.provider, &candidate.model, ceiling)
+        };
+        // One that has no price has the last word: it might be the one that answers.
+        let ceiling = candidates.iter().map(most).try_fold(0, |dearest: u64, most| Some(dearest.max(most?)));
+        let admission = self.clients.take(id, &wanted(inquiry), ceiling, lease, now)?;
+        let terms = self.clients.get(id).map(|token| token.terms.clone()).unwrap_or_default();
+        let payer = Payer {
+            id: id.to_owned(),
+            name: terms.name,
+            project: terms.project,
+            capture: terms.capture,
+            rules: terms.rules,
+        };
+        Ok((payer, admission.headers))
+    }
+
+    /// What came of it, to the micro-dollar.
+    pub(super) fn charge(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
+        let cost = settlement.attempts.last().map(|Attempt { account, provider, model, .. }| {
+            self.with_sold(account, provider, model, |sold| self.prices.cost(&settlement.usage, sold))
+        });
+        // Nothing was used where nobody answered.
+        let cost = cost.filter(|_| settlement.usage.total() > 0).unwrap_or_default();
+        if settlement.done {
+            self.clients.settle(settlement.lease, cost.micro, settlement.usage.total(), now);
+        }
+        self.clients.expire(now);
+        Receipt { cost, lapsed: self.clients.lapsed() }
+    }
+
+    fn with_sold<T>(&self, account: &str, provider: &str, model: &str, f: impl FnOnce(&Sold<'_>) -> T) -> T {
+        let record = self.records.get(account);
+        let own = record.and_then(|record| record.prices.as_ref()).and_then(|document| document.read().ok());
+        let subscription = record.is_some_and(|record| record.subscription);
+        f(&Sold { provider, model, subscription, own: own.as_ref() })
+    }
+}
+
+pub(super) fn wanted(inquiry: &Inquiry) -> clients::Ask {
+    clients::Ask {
+        address: inquiry.ip.as_deref().and_then(|text| text.parse::<IpAddr>().ok()),
+        pinned: inquiry.pin.is_some(),
+        raw: inquiry.operation == Operation::Raw,
+        input_tokens: inquiry.input_tokens,
+        max_output: inquiry.max_output,
+    }
+}
+
+/// An account that was named, as the only one to ask.
+pub(super) fn pinned(mut ask: Ask, pin: Option<&str>) -> Ask {
+    for goal in ask.tiers.iter_mut().flatten() {
+        goal.only = pin.map(str::to_owned).or_else(|| goal.only.take());
+    }
+    ask
+}
