@@ -1,6 +1,6 @@
 // A provider's answer: read, watched for silence, and driven to the client with one call into Rust per wake.
 
-import { Reader } from './read.js';
+import { Left, Reader } from './read.js';
 
 /** How a read rejects when the provider was silent for too long. */
 const STALLED = 'stalled';
@@ -77,16 +77,34 @@ export class Source {
     return Array.from(headers, ([name, value]) => `${name}: ${value}`).join('\n');
   }
 
-  /**
-   * The next bytes, valid until the next call; `undefined` at the end. Rejects with `STALLED`, or with whatever cut the
-   * answer off. `windowMs` is how long bytes may be gathered.
-   */
-  async next(windowMs = 0) {
+  /** The next bytes, valid until the next call; `undefined` at the end. Rejects with `STALLED`, or with what cut it off. */
+  async next() {
     if (this.#reader === undefined) return undefined;
-    return this.#wait(this.#reader.next(windowMs), (bytes) => {
+    return this.#wait(this.#reader.next(), (bytes) => {
       if (bytes === undefined) this.#stop();
       return bytes;
     });
+  }
+
+  /** Give all that follows to `take`, as `Reader.flow` does. Rejects like `next`, too. */
+  async flow(windowOf, take) {
+    if (this.#reader?.flow === undefined) {
+      for (let bytes = await this.next(); bytes !== undefined; bytes = await this.next()) {
+        await take(bytes)?.catch(() => {
+          throw new Left();
+        });
+      }
+      return;
+    }
+    this.#watch();
+    try {
+      await this.#reader.flow(windowOf, take);
+      this.#stop();
+    } catch (error) {
+      // The provider may still be talking.
+      this.cancel();
+      throw this.#stalled ? STALLED : error;
+    }
   }
 
   /** Call `speak` whenever the provider has been silent for `ms`. */
@@ -126,7 +144,7 @@ export class Source {
     clearTimeout(this.#timer);
     if (this.#over) return;
     const now = Date.now();
-    const since = this.#since || now;
+    const since = this.#since || this.#reader?.since || now;
     if (now - since >= this.#idleMs) {
       this.#stalled = true;
       this.#abort.abort();
@@ -174,7 +192,7 @@ function plain(response) {
  */
 function windowOf(ageMs, mostMs, scarce) {
   if (scarce && ageMs >= 10_000) return ageMs < 20_000 ? 250 : ageMs < 40_000 ? 500 : 1000;
-  return Math.min(mostMs, ageMs < 300 ? 20 : ageMs < 1000 ? 50 : 100);
+  return Math.min(mostMs, ageMs < 500 ? 50 : 100);
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -188,30 +206,21 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export function drive(source, answer, head, keepAlive, keepAliveMs, windowMs, scarce, context) {
   const { readable, writable } = new IdentityTransformStream();
   const began = Date.now();
-  const next = () => source.next(windowOf(Date.now() - began, windowMs, scarce));
-  context.waitUntil(pump(source, next, answer, writable.getWriter(), head.slice(), keepAlive.slice(), keepAliveMs));
+  const window = () => windowOf(Date.now() - began, windowMs, scarce);
+  context.waitUntil(pump(source, window, answer, writable.getWriter(), head.slice(), keepAlive.slice(), keepAliveMs));
   return readable;
 }
 
-/** How a write rejects when nobody reads any more. */
-class Left extends Error {}
-
-async function pump(source, next, answer, writer, head, keepAlive, keepAliveMs) {
-  let left = false;
-  const write = async (bytes) => {
-    try {
-      await writer.write(bytes);
-    } catch {
-      left = true;
-      source.cancel();
-      throw new Left();
-    }
-  };
+async function pump(source, window, answer, writer, head, keepAlive, keepAliveMs) {
+  const write = (bytes) => (bytes.length > 0 ? writer.write(bytes) : undefined);
   if (keepAlive.length > 0) source.onQuiet(keepAliveMs, () => write(keepAlive).catch(() => {}));
+  let left = false;
   try {
-    await forward(source, next, answer, head, write);
+    const last = await forward(source, window, answer, write(head), write);
+    await write(last);
     await writer.close();
   } catch (error) {
+    left = true;
     // Cut, so that nobody takes it for complete. A client that has left will not notice.
     await writer.abort(error).catch(() => {});
   }
@@ -220,17 +229,16 @@ async function pump(source, next, answer, writer, head, keepAlive, keepAliveMs) 
   source.cancel();
 }
 
-async function forward(source, next, answer, head, write) {
+/** The last bytes of the answer, complete or broken. */
+async function forward(source, window, answer, begun, write) {
   try {
-    await write(head);
-    for (;;) {
-      const chunk = await next();
-      const bytes = chunk === undefined ? answer.end() : answer.chunk(chunk);
-      if (bytes.length > 0) await write(bytes);
-      if (chunk === undefined) return;
-    }
+    await begun?.catch(() => {
+      throw new Left();
+    });
+    await source.flow(window, (chunk) => write(answer.chunk(chunk)));
+    return answer.end();
   } catch (error) {
     if (error instanceof Left || source.left) throw error;
-    await write(error instanceof Uint8Array ? error : answer.broke(error === STALLED));
+    return error instanceof Uint8Array ? error : answer.broke(error === STALLED);
   }
 }
