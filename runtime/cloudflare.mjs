@@ -95,6 +95,8 @@ export class Cloudflare {
         return worker ?? { result: { bindings: this.#bindings() } };
       case 'GET /workers/scripts/sluice/secrets':
         return worker ?? { result: [...this.secrets.keys()].map((name) => ({ name, type: 'secret_text' })) };
+      case 'PUT /workers/scripts/sluice/secrets':
+        return worker ?? this.#secret(json());
       case 'PATCH /workers/scripts/sluice/settings':
         return worker ?? this.#settings(await form(request, body));
       case 'GET /storage/kv/namespaces':
@@ -150,6 +152,11 @@ export class Cloudflare {
     const about = { startup_time_ms: 12, deployment_id: randomUUID(), entry_point: 'index.js' };
     const resources = { script: { etag: 'e', handlers: ['fetch'] }, script_runtime: {}, bindings: {} };
     return { result: { id: randomUUID(), tag: 't', metadata: { has_preview: true }, resources, ...about } };
+  }
+
+  #secret({ name, text }) {
+    this.secrets.set(name, text);
+    return { result: { name, type: 'secret_text' } };
   }
 
   #settings(parts) {

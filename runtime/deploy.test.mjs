@@ -25,7 +25,7 @@ async function account(t) {
   return { cloudflare, keys: join(folder, 'keys') };
 }
 
-async function run(program, args, env) {
+async function run(program, args, env, input = '') {
   const child = spawn(process.execPath, [join(root, program), ...args], {
     // Whatever was built last is what is deployed.
     env: { ...process.env, SLUICE_BUILD: readFileSync(join(root, 'build/.stamp'), 'utf8'), CI: '1', ...env },
@@ -33,7 +33,7 @@ async function run(program, args, env) {
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  child.stdin.end();
+  child.stdin.end(input);
   const status = await new Promise((resolve) => child.once('close', resolve));
   return { status, output };
 }
@@ -109,6 +109,19 @@ test('the life of a deployment', async (t) => {
     assert.deepEqual({ ...others, SLUICE_ADMIN_KEY: first.secrets.SLUICE_ADMIN_KEY }, first.secrets);
     assert.notEqual(SLUICE_ADMIN_KEY, first.secrets.SLUICE_ADMIN_KEY);
     assert.deepEqual(written(`${keys}-2`), { SLUICE_ADMIN_KEY });
+  });
+
+  await t.test('an account is given as a secret', async () => {
+    const put = ['secret', 'put', 'ANTHROPIC_API_KEY'];
+    const { status, output } = await run(
+      'node_modules/wrangler/bin/wrangler.js',
+      put,
+      cloudflare.env,
+      'sk-ant-of-the-tests',
+    );
+    assert.equal(status, 0, output);
+    assert.equal(cloudflare.secrets.get('ANTHROPIC_API_KEY'), 'sk-ant-of-the-tests');
+    assert.equal(cloudflare.secrets.size, 4);
   });
 
   assert.equal(config(), before);
