@@ -30,8 +30,13 @@ await worker.ready;
 for (const name of await migrate(await worker.getD1Database('DB'))) console.log(`Applied migration ${name}.`);
 
 const key = bindings.SLUICE_API_KEY;
+const admin = bindings.SLUICE_ADMIN_KEY;
 console.log(`
-Sluice is at http://${host}:${port}. Ctrl-C ends it.`);
+Sluice is at http://${host}:${port}. Ctrl-C ends it.
+
+Console: http://${host}:${port}/console
+${admin ? `Admin key: ${admin}` : '.dev.vars has no SLUICE_ADMIN_KEY, so nobody may sign in there: add one.'}
+`);
 if (key) {
   const url = `http://${host}:${port}/v1`;
   const body = JSON.stringify({ model: 'demo/echo', stream: true, messages: [{ role: 'user', content: 'Hello' }] });

@@ -14,6 +14,20 @@ function setting(name) {
   return JSON.parse(line[1]);
 }
 
+/** As wrangler reads it: the Worker answers what the list names, except behind an exclamation mark. */
+function assets() {
+  const rules = setting('run_worker_first');
+  const excluded = rules.filter((rule) => rule.startsWith('!')).map((rule) => rule.slice(1));
+  return {
+    workerName: 'sluice',
+    directory: root + setting('directory'),
+    routerConfig: {
+      has_user_worker: true,
+      static_routing: { user_worker: rules.filter((rule) => !rule.startsWith('!')), asset_worker: excluded },
+    },
+  };
+}
+
 export function options({ persist, bindings, ...rest }) {
   return {
     name: 'sluice',
@@ -26,6 +40,7 @@ export function options({ persist, bindings, ...rest }) {
     compatibilityDate: setting('compatibility_date'),
     compatibilityFlags: setting('compatibility_flags'),
     bindings,
+    assets: assets(),
     durableObjects: { POOL: { className: 'Pool', useSQLite: true } },
     kvNamespaces: ['KV'],
     d1Databases: ['DB'],
