@@ -1,0 +1,53 @@
+// The models that the accounts offer.
+
+import { api, useResource } from '../../api.mjs';
+import { html, useState } from '../../parts/html.mjs';
+import { attempt } from '../../parts/feedback.mjs';
+import { link } from '../../parts/router.mjs';
+import { Button, Card, Empty, Loaded, Text } from '../../parts/ui.mjs';
+import { compact, money, number } from '../../parts/format.mjs';
+import { t } from '../../strings.mjs';
+
+/** Thousands of models are known at some providers; a page of them is enough to look at. */
+const SHOWN = 200;
+
+export function Found() {
+  const models = useResource('models');
+  const [q, setQ] = useState('');
+  const refresh = () => attempt(() => api('POST', 'models/refresh', {}), t('The providers were asked.')).then(models.reload);
+  return html`<div class="filters">
+      <${Text} label=${t('Search')} type="search" value=${q} onInput=${setQ} />
+      <${Button} onClick=${refresh}>${t('Ask the providers')}<//>
+    </div>
+    <${Card} flush>
+      <${Loaded} resource=${models} rows=${8}>${(value) => html`<${List} items=${value.items ?? value.models ?? value.data ?? value} q=${q.trim().toLowerCase()} />`}<//>
+    <//>`;
+}
+
+function List({ items, q }) {
+  const rows = items.map((one) => (typeof one === 'string' ? { id: one } : one));
+  const fitting = rows.filter((row) => `${nameOf(row)} ${providersOf(row)}`.toLowerCase().includes(q));
+  if (rows.length === 0) {
+    return html`<${Empty} title=${t('No models yet')} action=${html`<a class="button primary" href="#/accounts/add">${t('Add accounts')}</a>`}>${t('They come with the accounts.')}<//>`;
+  }
+  return html`<table class="data">
+      <thead><tr><th>${t('Model')}</th><th>${t('Providers')}</th><th class="right">${t('Context')}</th><th class="right">${t('Input, per million')}</th><th class="right">${t('Output, per million')}</th><th><span class="hidden">${t('Explain')}</span></th></tr></thead>
+      <tbody>${fitting.slice(0, SHOWN).map((row) => {
+        const name = nameOf(row);
+        const { input, output } = row.price ?? row.prices ?? {};
+        const context = row.context ?? row.context_length ?? row.context_window;
+        return html`<tr key=${name}>
+          <td><code>${name}</code></td><td data-label=${t('Providers')}>${providersOf(row) || '–'}</td>
+          <td class="right" data-label=${t('Context')}>${context ? compact(context) : '–'}</td>
+          <td class="right" data-label=${t('Input, per million')}>${input === undefined ? '–' : money(input)}</td>
+          <td class="right" data-label=${t('Output, per million')}>${output === undefined ? '–' : money(output)}</td>
+          <td class="right"><a href=${`${link('models', 'explain')}?model=${encodeURIComponent(name)}`}>${t('Explain')}</a></td>
+        </tr>`;
+      })}</tbody>
+    </table>
+    ${fitting.length > SHOWN && html`<p class="soft center inset">${t('{shown} of {total}. Search to see others.', { shown: SHOWN, total: number(fitting.length) })}</p>`}
+    ${fitting.length === 0 && html`<p class="soft center inset">${t('No model fits.')}</p>`}`;
+}
+
+const nameOf = (row) => row.id ?? row.name ?? row.model;
+const providersOf = (row) => [row.providers ?? row.provider ?? row.owned_by ?? []].flat().map((one) => one.name ?? one).join(', ');
