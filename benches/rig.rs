@@ -40,9 +40,15 @@ fn source(wire: Protocol, kind: Kind) -> (&'static str, &'static str) {
         (Protocol::Gemini, Kind::Text) => ("text", "parts"),
         (Protocol::Gemini, Kind::Thinking) => ("thoughts-and-calls", r#""thought":true"#),
         (Protocol::Gemini, Kind::Tools) => ("thoughts-and-calls", "functionCall"),
-        (Protocol::Responses | Protocol::Ollama, Kind::Text) => ("text", "output_text.delta"),
-        (Protocol::Responses | Protocol::Ollama, Kind::Thinking) => ("reasoning", "reasoning_summary_text.delta"),
-        (Protocol::Responses | Protocol::Ollama, Kind::Tools) => ("tools-parallel", r#"{\"city\"","#),
+        (Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse, Kind::Text) => {
+            ("text", "output_text.delta")
+        }
+        (Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse, Kind::Thinking) => {
+            ("reasoning", "reasoning_summary_text.delta")
+        }
+        (Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse, Kind::Tools) => {
+            ("tools-parallel", r#"{\"city\"","#)
+        }
     }
 }
 
@@ -82,7 +88,7 @@ pub fn request(client: Protocol) -> (String, Bytes) {
         Protocol::Messages => "claude-code-image-result",
         Protocol::Gemini => "gemini-cli",
         Protocol::Responses => "codex",
-        Protocol::Ollama => "ollama-py-tool-results",
+        Protocol::Ollama | Protocol::Kiro | Protocol::Converse => "ollama-py-tool-results",
     };
     let request: Value = serde_json::from_str(&fixture(&format!("requests/{file}.json"))).unwrap_or_default();
     let path = request.get("path").and_then(Value::as_str).unwrap_or_default();
@@ -108,7 +114,7 @@ pub fn short(client: Protocol) -> (String, Bytes) {
             r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#.to_owned(),
         ),
         Protocol::Responses => ("/v1/responses", r#"{"model":"m","input":"hi","stream":true}"#.to_owned()),
-        Protocol::Ollama => ("/api/chat", format!(r#"{{"model":"m",{turns}}}"#)),
+        Protocol::Ollama | Protocol::Kiro | Protocol::Converse => ("/api/chat", format!(r#"{{"model":"m",{turns}}}"#)),
     };
     (url.to_owned(), body.into())
 }
@@ -160,7 +166,7 @@ impl Upstream for Plain {
             Protocol::Chat => &Chat::OPENAI,
             Protocol::Messages => &Messages,
             Protocol::Gemini => &Gemini,
-            Protocol::Responses | Protocol::Ollama => &Responses,
+            Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => &Responses,
         }
     }
 

@@ -18,6 +18,10 @@ pub enum Protocol {
     Messages,
     Gemini,
     Ollama,
+    /// Kiro's conversations; only a provider speaks this.
+    Kiro,
+    /// Bedrock's Converse; only a provider speaks this.
+    Converse,
 }
 
 /// Members a codec read but the canonical form does not model, tagged with their owner.

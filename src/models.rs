@@ -98,7 +98,9 @@ impl Page {
         match protocol {
             Protocol::Messages => Self { limit: number("limit"), after: query("after_id"), before: query("before_id") },
             Protocol::Gemini => Self { limit: number("pageSize"), after: query("pageToken"), before: None },
-            Protocol::Chat | Protocol::Responses | Protocol::Ollama => Self::default(),
+            Protocol::Chat | Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => {
+                Self::default()
+            }
         }
     }
 
@@ -128,7 +130,7 @@ pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
         list.str("object", "list");
     }
     let mut items = Array::begin(list.key(match protocol {
-        Protocol::Gemini | Protocol::Ollama => "models",
+        Protocol::Gemini | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => "models",
         Protocol::Chat | Protocol::Responses | Protocol::Messages => "data",
     }));
     for model in shown {
@@ -147,7 +149,7 @@ pub fn encode(models: &[Listed], protocol: Protocol, page: &Page) -> Vec<u8> {
                 list.str("nextPageToken", &last.id);
             }
         }
-        Protocol::Chat | Protocol::Responses | Protocol::Ollama => {}
+        Protocol::Chat | Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => {}
     }
     list.end();
     out
@@ -190,7 +192,7 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
     }
     let mut item = Object::begin(out);
     match protocol {
-        Protocol::Chat | Protocol::Responses | Protocol::Ollama => {
+        Protocol::Chat | Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => {
             item.str("id", &model.id);
             item.str("object", "model");
             item.u64("created", CREATED);

@@ -3,9 +3,11 @@
 
 pub mod chat;
 pub mod code_assist;
+pub mod converse;
 pub mod embed;
 pub mod gemini;
 pub mod image;
+pub mod kiro;
 pub mod messages;
 pub mod ollama;
 pub mod responses;
@@ -71,10 +73,15 @@ pub trait Outbound: Sync {
     fn decoder(&self) -> Box<dyn Decode>;
     /// A whole answer, as events: one code path for both shapes.
     fn decode_response(&self, body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamError>;
-    /// Reads usage, end and errors off a stream that is relayed untouched.
-    fn inspector(&self) -> Box<dyn Inspect>;
+    /// Reads usage, end and errors off a stream that is relayed untouched. What no client speaks is never relayed.
+    fn inspector(&self) -> Box<dyn Inspect> {
+        Box::new(Unrelayed)
+    }
     /// The same for a whole answer.
-    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError>;
+    fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError> {
+        let _ = (body, report);
+        Ok(Pass::Keep)
+    }
     /// The provider's own sentence in an error body, if it is in this protocol's shape.
     fn error_message(&self, body: &[u8]) -> Option<String>;
 }
@@ -90,6 +97,14 @@ pub trait Decode {
 /// Provider frames in, nothing out: the relay's eyes.
 pub trait Inspect {
     fn frame<'a>(&mut self, frame: Frame<'a>, report: &mut Report) -> Result<Pass<'a>, StreamError>;
+}
+
+struct Unrelayed;
+
+impl Inspect for Unrelayed {
+    fn frame<'a>(&mut self, _: Frame<'a>, _: &mut Report) -> Result<Pass<'a>, StreamError> {
+        Ok(Pass::Keep)
+    }
 }
 
 /// What the client gets of a relayed frame, or of a whole answer.
@@ -145,14 +160,34 @@ pub fn inbound(protocol: Protocol) -> &'static dyn Inbound {
         Protocol::Messages => &messages::Messages,
         Protocol::Gemini => &gemini::Gemini,
         Protocol::Ollama => &ollama::Ollama,
+        // No client speaks these, so no call has them.
+        Protocol::Kiro | Protocol::Converse => &chat::Chat::OPENAI,
     }
+}
+
+/// An event stream's exception as the body it would have as an answer of its own: with its name inside.
+pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
+    let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).unwrap_or_default();
+    if body.is_empty() {
+        body.insert("message".to_owned(), String::from_utf8_lossy(payload).into());
+    }
+    body.entry("__type").or_insert_with(|| name.into());
+    serde_json::Value::Object(body).to_string().into_bytes()
 }
 
 /// The sentence in an error body of unknown shape: `error.message`, `error`, `message`, or an array of such.
 pub fn any_error_message(body: &[u8]) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let value = value.get(0).unwrap_or(&value);
-    let paths =
-        ["/error/message", "/error", "/message", "/response/error/message", "/detail", "/msg", "/base_resp/status_msg"];
+    let paths = [
+        "/error/message",
+        "/error",
+        "/message",
+        "/Message",
+        "/response/error/message",
+        "/detail",
+        "/msg",
+        "/base_resp/status_msg",
+    ];
     paths.iter().find_map(|path| value.pointer(path)?.as_str()).map(str::to_owned)
 }

@@ -73,12 +73,12 @@ fn of_media(media: &Media, protocol: Protocol) -> u64 {
     let image = match protocol {
         Protocol::Messages => 1_600,
         Protocol::Gemini => 258,
-        Protocol::Chat | Protocol::Responses | Protocol::Ollama => 765,
+        Protocol::Chat | Protocol::Responses | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => 765,
     };
     if media.is_image() { image } else { image + 1_500 }
 }
 
-fn of_text(text: &str) -> u64 {
+pub fn of_text(text: &str) -> u64 {
     let quarters: u64 = text
         .chars()
         .map(|c| match c {

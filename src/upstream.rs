@@ -279,7 +279,7 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
         Protocol::Responses => seal::strip(&responses::foreign_out(&body)),
         Protocol::Gemini => gemini::foreign_out(&seal::strip(&body)),
         Protocol::Messages => seal::strip(&messages::foreign_out(&body)),
-        Protocol::Chat | Protocol::Ollama => seal::strip(&body),
+        Protocol::Chat | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => seal::strip(&body),
     }
 }
 
@@ -352,6 +352,6 @@ fn belongs(name: &str, wire: Protocol) -> bool {
     match wire {
         Protocol::Messages => name.starts_with("anthropic-"),
         Protocol::Chat | Protocol::Responses => name.starts_with("openai-"),
-        Protocol::Gemini | Protocol::Ollama => false,
+        Protocol::Gemini | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => false,
     }
 }

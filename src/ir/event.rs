@@ -382,6 +382,11 @@ impl Blocks {
         sink.event(Event::Delta { index, delta: Delta::Text(text) });
     }
 
+    /// Open a thinking block, or stay in it, with nothing to say.
+    pub fn begin_thinking(&mut self, sink: &mut dyn Sink) {
+        self.switch(Kind::Thinking, Block::Thinking, sink);
+    }
+
     pub fn thinking(&mut self, text: &str, sink: &mut dyn Sink) {
         let index = self.switch(Kind::Thinking, Block::Thinking, sink);
         sink.event(Event::Delta { index, delta: Delta::Text(text) });

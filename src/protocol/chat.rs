@@ -52,6 +52,8 @@ pub enum ReasoningStyle {
     Thinking,
     /// `enable_thinking` and `thinking_budget` (DashScope, SiliconFlow, ModelScope).
     EnableThinking,
+    /// `chat_template_kwargs: {enable_thinking}` (iFlow).
+    Template,
     Unsupported,
 }
 

@@ -38,8 +38,8 @@ mod frame;
 mod inspect;
 mod relay;
 mod schema;
-mod thinking;
-mod turns;
+pub(super) mod thinking;
+pub(super) mod turns;
 
 use super::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, tools};
 use crate::call::Call;

@@ -20,7 +20,7 @@ impl Headers {
         match protocol {
             Protocol::Messages => headers.add("request-id", id),
             Protocol::Chat | Protocol::Responses => headers.add("x-request-id", id),
-            Protocol::Gemini | Protocol::Ollama => {}
+            Protocol::Gemini | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => {}
         }
         headers
     }

@@ -22,7 +22,7 @@ fn asking(protocol: Protocol, model: &str, text: &str, stream: bool) -> Call {
         Protocol::Messages => json!({"model": model, "stream": stream, "max_tokens": 1000,
             "messages": [{"role": "user", "content": text}]}),
         Protocol::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
-        Protocol::Ollama => unreachable!(),
+        Protocol::Ollama | Protocol::Kiro | Protocol::Converse => unreachable!(),
     };
     let mut call = call(protocol, &body);
     call.model.clone_from(&model);

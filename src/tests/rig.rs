@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::event_stream::{event, exception};
 use crate::call::{Call, Head, HttpRequest, Route, route};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::framing::{Frame, Framer};
@@ -12,15 +13,26 @@ use crate::ir::Protocol;
 use crate::ir::Seal;
 use crate::ir::event::{Block, Delta, Event, FinishReason, Grammar, Usage};
 use crate::protocol::chat::Chat;
+use crate::protocol::converse::Converse;
 use crate::protocol::gemini::Gemini;
+use crate::protocol::kiro::Kiro;
 use crate::protocol::messages::Messages;
+use crate::protocol::ollama::Ollama;
 use crate::protocol::responses::Responses;
 use crate::protocol::{Echo, Outbound, Report, StreamError};
 use crate::pump::{Answering, Pump, failure_of};
 use crate::upstream::{Credential, Payload, Refusal, Secret, Target, Upstream, payload};
 
 /// Protocols providers speak.
-pub const WIRES: &[Protocol] = &[Protocol::Chat, Protocol::Messages, Protocol::Gemini, Protocol::Responses];
+pub const WIRES: &[Protocol] = &[
+    Protocol::Chat,
+    Protocol::Messages,
+    Protocol::Gemini,
+    Protocol::Responses,
+    Protocol::Ollama,
+    Protocol::Kiro,
+    Protocol::Converse,
+];
 /// Protocols clients speak.
 pub const CLIENTS: &[Protocol] =
     &[Protocol::Chat, Protocol::Messages, Protocol::Gemini, Protocol::Responses, Protocol::Ollama];
@@ -30,7 +42,10 @@ pub fn wire(protocol: Protocol) -> &'static dyn Outbound {
         Protocol::Chat => &Chat::OPENAI,
         Protocol::Messages => &Messages,
         Protocol::Gemini => &Gemini,
-        Protocol::Responses | Protocol::Ollama => &Responses,
+        Protocol::Responses => &Responses,
+        Protocol::Ollama => &Ollama,
+        Protocol::Kiro => &Kiro { context: 200_000 },
+        Protocol::Converse => &Converse,
     }
 }
 
@@ -55,7 +70,21 @@ pub fn fixtures(path: &str) -> Vec<Fixture> {
     paths.sort();
     assert!(!paths.is_empty(), "{path}");
     let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
-    paths.iter().map(|path| Fixture { name: name(path), bytes: std::fs::read(path).unwrap() }).collect()
+    let read = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        if path.extension().is_some_and(|kind| kind == "events") { messages(&bytes) } else { bytes }
+    };
+    paths.iter().map(|path| Fixture { name: name(path), bytes: read(path) }).collect()
+}
+
+/// The messages of an event stream, one in a line: the event's name, or `!` and the exception's, and the payload.
+fn messages(lines: &[u8]) -> Vec<u8> {
+    let lines = std::str::from_utf8(lines).unwrap().lines();
+    let message = |line: &str| match line.split_once(' ').unwrap() {
+        (name, payload) if name.starts_with('!') => exception(&name[1..], payload),
+        (name, payload) => event(name, payload),
+    };
+    lines.flat_map(message).collect()
 }
 
 /// The streams of every wire.
@@ -102,6 +131,7 @@ pub fn simple_call(client: Protocol, stream: bool) -> Call {
             "/api/chat".to_owned(),
             format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}],"stream":{stream}}}"#),
         ),
+        Protocol::Kiro | Protocol::Converse => panic!("no client speaks {client:?}"),
     };
     call("POST", &url, &[], body).unwrap()
 }
@@ -109,8 +139,15 @@ pub fn simple_call(client: Protocol, stream: bool) -> Call {
 /// A provider that speaks one wire and refuses in the plainest way.
 pub struct Plain(pub Protocol);
 
-static PLAIN: [Plain; 4] =
-    [Plain(Protocol::Chat), Plain(Protocol::Messages), Plain(Protocol::Gemini), Plain(Protocol::Responses)];
+static PLAIN: [Plain; 7] = [
+    Plain(Protocol::Chat),
+    Plain(Protocol::Messages),
+    Plain(Protocol::Gemini),
+    Plain(Protocol::Responses),
+    Plain(Protocol::Ollama),
+    Plain(Protocol::Kiro),
+    Plain(Protocol::Converse),
+];
 
 impl Upstream for Plain {
     fn name(&self) -> &'static str {
@@ -299,11 +336,10 @@ pub fn hear(protocol: Protocol, body: &[u8]) -> Heard {
     heard
 }
 
-/// The same for Ollama, which has no provider's half.
+/// The same for Ollama, as its clients read it: line by line.
 fn hear_lines(body: &[u8]) -> Heard {
     let mut heard = Heard::default();
     for line in body.split_inclusive(|byte| *byte == b'\n') {
-        assert_eq!(line.last(), Some(&b'\n'), "half a line");
         let line: Value = serde_json::from_slice(line).unwrap();
         heard.afterwards += heard.failures.min(1);
         heard.failures += usize::from(line.get("error").is_some());

@@ -112,7 +112,7 @@ impl Upstream for Demo {
         let name = target.model.split('+').next().unwrap_or_default();
         let forced = WIRES.iter().find(|(wire, _)| *wire == name).map(|(_, protocol)| *protocol);
         match forced.unwrap_or(protocol) {
-            Protocol::Chat | Protocol::Ollama => &Chat::OPENAI,
+            Protocol::Chat | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => &Chat::OPENAI,
             Protocol::Responses => &Responses,
             Protocol::Messages => &Messages,
             Protocol::Gemini => &Gemini,

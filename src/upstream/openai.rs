@@ -370,7 +370,7 @@ impl Compatible {
             Protocol::Chat => true,
             Protocol::Responses => self.responses.is_some_and(|path| known || path == self.chat),
             Protocol::Messages => self.messages.is_some_and(|path| known || path == self.chat),
-            Protocol::Gemini | Protocol::Ollama => false,
+            Protocol::Gemini | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => false,
         }
     }
 }
@@ -414,7 +414,9 @@ impl Upstream for Compatible {
         let (path, endpoint) = match payload.wire.protocol() {
             Protocol::Responses => (self.responses.unwrap_or(self.chat), "/responses"),
             Protocol::Messages => (self.messages.unwrap_or(self.chat), "/messages"),
-            Protocol::Chat | Protocol::Gemini | Protocol::Ollama => (self.chat, endpoint(call, payload)),
+            Protocol::Chat | Protocol::Gemini | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => {
+                (self.chat, endpoint(call, payload))
+            }
         };
         let slash = if endpoint.starts_with('/') { "" } else { "/" };
         let url = format!("{root}{}{slash}{endpoint}", if known { path } else { "" });

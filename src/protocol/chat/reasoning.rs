@@ -239,6 +239,13 @@ pub fn encode(dialect: Dialect, model: &str, reasoning: Reasoning, out: &mut Obj
                 Depth::Effort(_) | Depth::Off | Depth::Adaptive => {}
             }
         }
+        ReasoningStyle::Template => {
+            if let Some(depth) = depth {
+                let mut arguments = Object::begin(out.key("chat_template_kwargs"));
+                arguments.bool("enable_thinking", depth != Depth::Off);
+                arguments.end();
+            }
+        }
         ReasoningStyle::Unsupported => {}
     }
 }

@@ -12,7 +12,12 @@ use crate::json::decode as parse;
 pub(super) fn decode(call: &Call) -> Result<Asked, Failure> {
     let asked = match call.protocol() {
         Protocol::Gemini => gemini(call)?,
-        Protocol::Chat | Protocol::Responses | Protocol::Messages | Protocol::Ollama => {
+        Protocol::Chat
+        | Protocol::Responses
+        | Protocol::Messages
+        | Protocol::Ollama
+        | Protocol::Kiro
+        | Protocol::Converse => {
             let member = if call.endpoint.operation == Operation::EmbedOne { "prompt" } else { "input" };
             Asked { items: texts(call, member)?, dimensions: call.body.get("dimensions")? }
         }

@@ -33,7 +33,9 @@ pub(super) fn encode(call: &Call, vectors: &[Vector], tokens: u64) -> Result<Vec
             object.u64("load_duration", 1);
             object.u64("prompt_eval_count", tokens);
         }
-        Protocol::Chat | Protocol::Responses | Protocol::Messages => openai(call, vectors, tokens, &mut object)?,
+        Protocol::Chat | Protocol::Responses | Protocol::Messages | Protocol::Kiro | Protocol::Converse => {
+            openai(call, vectors, tokens, &mut object)?;
+        }
     }
     object.end();
     Ok(out)

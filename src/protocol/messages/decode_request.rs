@@ -247,6 +247,9 @@ struct ThinkingIn {
     display: Option<String>,
 }
 
+/// Anthropic wants a budget; who leaves it out means the usual one of the gateways that do not.
+const UNSAID_BUDGET: u64 = 20_000;
+
 fn reasoning(body: &Body, config: &OutputConfig) -> Result<Option<Reasoning>, JsonError> {
     let effort = config.effort.as_deref().map(|word| {
         let unknown = || JsonError::new("output_config.effort", format!("unknown level `{word}`"));
@@ -257,8 +260,7 @@ fn reasoning(body: &Body, config: &OutputConfig) -> Result<Option<Reasoning>, Js
     let depth = match thinking.as_ref().map(|thinking| (thinking.kind.as_str(), thinking.budget_tokens)) {
         None => effort,
         Some(("disabled", _)) => Some(Depth::Off),
-        Some(("enabled", Some(tokens))) => Some(Depth::Budget(tokens)),
-        Some(("enabled", None)) => return Err(JsonError::new("thinking.budget_tokens", "missing")),
+        Some(("enabled", tokens)) => Some(Depth::Budget(tokens.unwrap_or(UNSAID_BUDGET))),
         Some(("adaptive" | "between_tools", _)) => Some(effort.unwrap_or(Depth::Adaptive)),
         Some((other, _)) => return Err(JsonError::new("thinking.type", format!("unknown type `{other}`"))),
     };

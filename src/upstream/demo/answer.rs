@@ -59,7 +59,7 @@ fn seal(wire: Protocol) -> Option<Seal> {
         Protocol::Messages => Issuer::Anthropic,
         Protocol::Gemini => Issuer::Google,
         Protocol::Responses => Issuer::OpenAi,
-        Protocol::Chat | Protocol::Ollama => return None,
+        Protocol::Chat | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => return None,
     };
     Some(Seal { issuer, value: SEAL.to_owned(), redacted: false })
 }
