@@ -7,17 +7,22 @@
 //! | `X_MODELS` | the only names it offers, `*` for any text; with a `!`, names it does not |
 //! | `X_PROTOCOL` | of an X without a row: `chat` (default), `messages` or `gemini` |
 //! | `X_PRIORITY` | lower goes first; 0 |
+//! | `X_REGION`, `X_PROJECT_ID`, `X_LOCATION`, `X_ACCOUNT_ID`, `X_API_VERSION`, `X_PROFILE_ARN` | what else a provider needs to know of an account |
 //! | `X_WEIGHT` | share among equals; 1; with 0 the account is off |
+//! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` | an account at Bedrock, as Amazon's own programs read it; its API keys may be in `AWS_BEARER_TOKEN_BEDROCK` |
 //! | `SLUICE_DEMO` | two accounts of the built-in demo provider |
 //!
 //! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::control::record::Record;
 use crate::pool::Account;
 use crate::upstream::{
-    Credential, Secret, Target, Upstream, anthropic, claude, code_assist, demo, google, openai, qwen,
+    self, Credential, Secret, Target, Upstream, anthropic, azure, bedrock, claude, code_assist, demo, google, kiro,
+    openai, qwen, vertex,
 };
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
@@ -126,7 +131,7 @@ fn known() -> Vec<Provider> {
     let row = |row: &'static openai::Compatible| Provider {
         name: row.name.to_owned(),
         stems: stems(row.stems),
-        upstream: row,
+        upstream: upstream::by_name(row.name).unwrap_or(row),
         models: row.models,
         keyless: row.keyless,
         homeless: row.root.is_empty(),
@@ -142,6 +147,11 @@ fn known() -> Vec<Provider> {
     let natives = [
         native(&anthropic::Anthropic, &["ANTHROPIC", "CLAUDE"], anthropic::MODELS),
         native(&google::Google, &["GEMINI", "GOOGLE", "GOOGLE_GEMINI"], google::MODELS),
+        native(&vertex::Vertex, &["VERTEX", "VERTEX_AI"], vertex::MODELS),
+        native(&bedrock::Bedrock, &["BEDROCK"], bedrock::MODELS),
+        native(&kiro::Kiro, &["KIRO"], kiro::MODELS),
+        // Models are named by the operator's own deployments.
+        Provider { homeless: true, ..native(&azure::Azure, &["AZURE_OPENAI", "AZURE"], &[]) },
         // Logins, which no variable holds.
         native(&code_assist::CodeAssist, &[], code_assist::MODELS),
         native(&claude::Claude, &[], claude::MODELS),
@@ -273,7 +283,11 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
     let first = |suffix: &str| {
         provider.stems.iter().find_map(|stem| text(get, stem, suffix).map(|value| (format!("{stem}_{suffix}"), value)))
     };
-    let keys = provider.stems.iter().filter_map(|stem| text(get, stem, "API_KEY")).collect::<Vec<_>>().join(",");
+    let mut keys: Vec<String> = provider.stems.iter().filter_map(|stem| text(get, stem, "API_KEY")).collect();
+    if provider.name == bedrock::NAME {
+        keys.extend(get("AWS_BEARER_TOKEN_BEDROCK").filter(|key| !key.trim().is_empty()));
+    }
+    let keys = keys.join(",");
     let mut keys: Vec<&str> = keys.split([',', '\n']).map(str::trim).collect();
     let base_url = match first("BASE_URL").map(|(name, value)| (name, base_url(&value))) {
         Some((name, Err(why))) => return found.problems.push(format!("{name}: {why}; {} is not used", provider.name)),
@@ -305,7 +319,26 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
     let usual = provider.models.iter().filter(|_| !declared).map(|&pattern| pattern.to_owned());
     let models: Vec<String> = usual.chain(listed).collect();
     let deny: Vec<String> = deny.iter().map(|item| item.trim_start_matches('!').to_owned()).collect();
-    for (place, key) in (1..).zip(keys).filter(|(_, key)| provider.keyless || !key.is_empty()) {
+    let mut details: BTreeMap<String, Secret> = DETAILS
+        .iter()
+        .filter_map(|suffix| Some((suffix.to_ascii_lowercase(), Secret::new(first(suffix)?.1))))
+        .collect();
+    if provider.name == bedrock::NAME
+        && let Some(region) = text(get, "AWS", "REGION").or_else(|| text(get, "AWS", "DEFAULT_REGION"))
+    {
+        details.entry("region".to_owned()).or_insert_with(|| Secret::new(region));
+    }
+    let amazon = (provider.name == bedrock::NAME).then(|| amazon(get, &details)).flatten();
+    // An access key alone is the first account, not one behind an empty place.
+    keys.retain(|key| amazon.is_none() || !key.is_empty());
+    let keys = keys.into_iter().map(|key| Credential {
+        access: Secret::new(key),
+        details: details.clone(),
+        ..Credential::default()
+    });
+    for (place, credential) in
+        (1..).zip(keys.chain(amazon)).filter(|(_, key)| provider.keyless || !key.access.is_empty())
+    {
         found.setups.push(Setup {
             account: Account {
                 allow: allow.clone(),
@@ -315,12 +348,26 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
             upstream: provider.upstream,
             base_url: base_url.clone(),
             headers: Vec::new(),
-            credential: Credential { access: Secret::new(key), ..Credential::default() },
+            credential,
             models: models.clone(),
             declared,
             aliases: provider.stems.iter().map(|stem| normal(stem)).collect(),
         });
     }
+}
+
+/// Suffixes of variables whose values go with every credential of a provider, under their own names in lower case.
+const DETAILS: &[&str] = &["REGION", "PROJECT_ID", "LOCATION", "ACCOUNT_ID", "API_VERSION", "PROFILE_ARN"];
+
+/// An access key, from the variables that Amazon's own programs read.
+fn amazon(get: &dyn Fn(&str) -> Option<String>, details: &BTreeMap<String, Secret>) -> Option<Credential> {
+    let read = |name: &str| text(get, "AWS", name);
+    let mut details = details.clone();
+    details.insert("secret_access_key".to_owned(), Secret::new(read("SECRET_ACCESS_KEY")?));
+    if let Some(session) = read("SESSION_TOKEN") {
+        details.insert("session_token".to_owned(), Secret::new(session));
+    }
+    Some(Credential { access: Secret::new(read("ACCESS_KEY_ID")?), details, ..Credential::default() })
 }
 
 fn account(provider: &str, place: usize, priority: u32, weight: u32) -> Account {

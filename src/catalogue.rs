@@ -60,7 +60,7 @@ pub struct Model {
     pub listed: bool,
 }
 
-/// The entry for `name`, by whichever name a provider sells it: `vendor/` in front, a date, `-latest` or `:free` behind,
+/// The entry for `name`, by whichever name a provider sells it: `vendor/` or `us.anthropic.` in front, a date, `-latest` or `:free` behind,
 /// another case, `4.5` for `4-5`. A newer version is not its predecessor: `gpt-5.9` is not `gpt-5`.
 pub fn find(name: &str) -> Option<&'static Model> {
     nearest(name, MODELS, |model| model.name)
@@ -69,6 +69,7 @@ pub fn find(name: &str) -> Option<&'static Model> {
 /// The entry of a table that [`find`] would find in it.
 pub fn nearest<T>(name: &str, table: &'static [T], own: fn(&T) -> &'static str) -> Option<&'static T> {
     let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let name = name.rsplit_once("anthropic.").map_or(name.as_str(), |(_, name)| name);
     let name = name.split([':', '@', '(']).next().unwrap_or_default();
     longest(name, table, own).or_else(|| longest(&name.replace('.', "-"), table, own))
 }

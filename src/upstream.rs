@@ -1,21 +1,31 @@
 //! A provider: where to send, how to sign, what its refusals mean. It reuses protocols; it is not one.
 
 pub mod anthropic;
+pub mod aws;
+pub mod azure;
+pub mod bedrock;
 pub mod claude;
 pub mod code_assist;
 pub mod demo;
 pub mod google;
+pub mod iflow;
+pub mod kiro;
 pub mod limits;
 pub mod listing;
+pub mod ollama;
 pub mod openai;
 pub mod pattern;
 pub mod quota;
 pub mod qwen;
 pub mod refusal;
+pub mod vertex;
+pub mod workers_ai;
+pub mod xai;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::listing::{Listing, Unlisted};
 use self::quota::Window;
@@ -23,7 +33,7 @@ use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
 use crate::ir::{Protocol, Request};
-use crate::json::Json;
+use crate::json::{Json, write_str};
 use crate::protocol::tools::{self, Restore};
 use crate::protocol::{Outbound, StreamError, embed, gemini, image, inbound, messages, responses, seal, turns};
 
@@ -143,14 +153,28 @@ pub trait Upstream: Sync {
     }
 }
 
-/// Providers with code of their own; all others are rows of [`openai::PROVIDERS`].
-static OWN: &[&dyn Upstream] =
-    &[&anthropic::Anthropic, &google::Google, &code_assist::CodeAssist, &claude::Claude, &qwen::Qwen, &demo::Demo];
+/// Providers with code of their own, some of them over a row; all others are rows of [`openai::PROVIDERS`] alone.
+static OWN: &[&dyn Upstream] = &[
+    &anthropic::Anthropic,
+    &google::Google,
+    &code_assist::CodeAssist,
+    &claude::Claude,
+    &qwen::Qwen,
+    &vertex::Vertex,
+    &azure::Azure,
+    &bedrock::Bedrock,
+    &kiro::Kiro,
+    &ollama::Ollama,
+    &iflow::Iflow,
+    &workers_ai::WorkersAi,
+    &xai::Xai,
+    &demo::Demo,
+];
 
 /// The provider that accounts of `name` belong to. Its own name, not one of those a client may use for it.
 pub fn by_name(name: &str) -> Option<&'static dyn Upstream> {
-    let row = openai::PROVIDERS.iter().find(|row| row.name == name);
-    row.map(|row| row as &dyn Upstream).or_else(|| OWN.iter().copied().find(|own| own.name() == name))
+    let own = OWN.iter().copied().find(|own| own.name() == name);
+    own.or_else(|| Some(openai::PROVIDERS.iter().find(|row| row.name == name)?))
 }
 
 /// What goes to the provider, and how to read what comes back.
@@ -281,6 +305,31 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
         Protocol::Messages => seal::strip(&messages::foreign_out(&body)),
         Protocol::Chat | Protocol::Ollama | Protocol::Kiro | Protocol::Converse => seal::strip(&body),
     }
+}
+
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A name, safe to stand as one segment of a path: a client must not reach another method or host by naming a model.
+fn segment(name: &str) -> Result<String, Failure> {
+    if name.is_empty() || name.split('.').all(str::is_empty) || name.contains("..") {
+        return Err(Failure::invalid("model", "not a name that can stand in an address"));
+    }
+    Ok(utf8_percent_encode(name, SEGMENT).to_string())
+}
+
+/// A body of ours with one more member, the first.
+fn member(name: &str, value: &str, body: &Bytes) -> Bytes {
+    let rest = body.get(1..).unwrap_or_default();
+    let mut out = Vec::with_capacity(body.len() + name.len() + value.len() + 8);
+    out.push(b'{');
+    write_str(name, &mut out);
+    out.push(b':');
+    write_str(value, &mut out);
+    if !rest.starts_with(b"}") {
+        out.push(b',');
+    }
+    out.extend_from_slice(rest);
+    out.into()
 }
 
 /// Ours, and nobody else's.

@@ -28,6 +28,8 @@ use crate::framing::{Frame, Framing};
 use crate::ir::event::{Completion, Sink};
 use crate::ir::{Protocol, Request};
 
+pub(crate) use encode::timestamp;
+
 pub struct Ollama;
 
 impl Inbound for Ollama {

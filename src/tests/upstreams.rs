@@ -161,7 +161,8 @@ fn every_row_of_the_table_can_be_used_with_a_key_alone() {
         assert!(names.insert(row.name), "{} is there twice", row.name);
         let key = format!("{}_API_KEY", row.stems[0]);
         let base = format!("{}_BASE_URL", row.stems[0]);
-        let mut variables = vec![(key.as_str(), "secret")];
+        let account = format!("{}_ACCOUNT_ID", row.stems[0]);
+        let mut variables = vec![(key.as_str(), "secret"), (account.as_str(), "a1")];
         if row.root.is_empty() {
             variables.push((base.as_str(), "http://127.0.0.1:11434/v1"));
         }

@@ -130,9 +130,12 @@ fn coded(body: &Value, error: &Value, reading: Reading) -> Option<Means> {
     // From the particular to the general: the first that means something decides.
     let code = error.get("code").or_else(|| error.pointer("/details/error_code"));
     let said = [code, body.pointer("/base_resp/status_code"), body.get("code")].into_iter().flatten();
-    let said = said.chain(reasons).chain([error.get("type"), error.get("status")].into_iter().flatten());
+    // Amazon's reason is more particular than its exception, which may come with a namespace.
+    let amazon = [error.get("reason"), body.get("__type")];
+    let said = said.chain(reasons).chain([error.get("type"), error.get("status")].into_iter().chain(amazon).flatten());
     let known = |word: &Value| {
         let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+        let word = word.rsplit('#').next().unwrap_or_default();
         reading.codes.iter().chain(CODES).find(|(code, _)| *code == word).map(|(_, means)| *means)
     };
     said.filter(|value| value.is_string() || value.is_number()).find_map(known).or_else(|| {

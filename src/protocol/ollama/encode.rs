@@ -249,7 +249,7 @@ fn write_done(finish: Finish<'_>, usage: &Usage, out: &mut Vec<u8>) {
 }
 
 /// Seconds since the epoch as RFC 3339. <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
-fn timestamp(seconds: u64) -> String {
+pub(crate) fn timestamp(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
