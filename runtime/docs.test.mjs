@@ -24,6 +24,13 @@ const COMMANDS = {
   'scripts/dev': ['runtime/clone.test.mjs', /scripts\/dev/],
   'scripts/deploy': ['runtime/deploy.test.mjs', /the life of a deployment/],
   'npx wrangler secret put ANTHROPIC_API_KEY': ['runtime/deploy.test.mjs', /'put', 'ANTHROPIC_API_KEY'/],
+  'npx wrangler secret put SLUICE_API_KEY': 'the same with another name',
+  'git pull && scripts/deploy':
+    'the second deployment of runtime/deploy.test.mjs, behind a repository that there is not',
+  'scripts/test': 'it runs this',
+  'npx wrangler d1 export sluice --remote --output sluice.sql': 'it needs a database at Cloudflare',
+  'npx wrangler rollback': 'it needs two versions at Cloudflare',
+  'npx wrangler tail': 'it needs a Worker at Cloudflare',
 };
 
 /** Everything but blocks and spans of code. */
@@ -96,8 +103,21 @@ test('every command in a block is run by a test, or says why not', () => {
 });
 
 test('the tests that are said to run a command do', () => {
-  for (const [command, [file, pattern]] of Object.entries(COMMANDS)) {
-    if (pattern !== undefined) assert.match(text(file), pattern, command);
+  for (const [command, how] of Object.entries(COMMANDS)) {
+    if (typeof how !== 'string') assert.match(text(how[0]), how[1], command);
+  }
+});
+
+test('commands of wrangler that no test can run are at least commands of wrangler', () => {
+  for (const [command, how] of Object.entries(COMMANDS)) {
+    const [program, ...words] = command.split(' ');
+    if (typeof how !== 'string' || program !== 'npx') continue;
+    const names = words.slice(1).filter((word) => /^[a-z\d]+$/.test(word));
+    const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
+    const help = execFileSync(process.execPath, [wrangler, ...names.slice(0, 2), '--help'], { encoding: 'utf8' });
+    assert.match(help, new RegExp(`^wrangler ${names[0]}`, 'm'), command);
+    for (const flag of words.filter((word) => word.startsWith('--')))
+      assert.ok(help.includes(flag), `${command}: ${flag}`);
   }
 });
 
