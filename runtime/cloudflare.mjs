@@ -18,6 +18,9 @@ export class Cloudflare {
   uploads = 0;
   refusesUploads = false;
   secrets = new Map();
+  /** Static files: the path and hash of each, and hashes that were uploaded. */
+  assets = {};
+  #uploaded = new Set();
 
   static async start() {
     const cloudflare = new Cloudflare();
@@ -49,7 +52,8 @@ export class Cloudflare {
     const url = new URL(request.url, 'http://cloudflare');
     const path = url.pathname.replace('/client/v4', '').replace(`/accounts/${ACCOUNT}`, '');
     this.asked.push(`${request.method} ${path}`);
-    const wrong = request.headers.authorization !== 'Bearer token-of-the-tests';
+    const token = path === '/workers/assets/upload' ? 'upload-of-the-tests' : 'token-of-the-tests';
+    const wrong = request.headers.authorization !== `Bearer ${token}`;
     const answer = wrong ? refusal(403, 9109, 'Invalid access token') : await this.#answer(request, path, body);
     if (answer === undefined) this.unknown.push(`${request.method} ${path}`);
     const { status, ...rest } = answer ?? refusal(404, 7003, `no route for ${path}`);
@@ -109,6 +113,11 @@ export class Cloudflare {
         return { result: push(this.databases, { uuid: randomUUID(), name: json().name, version: 'production' }) };
       case 'GET /workers/scripts/sluice/deployments':
         return worker ?? { result: { deployments: [] } };
+      case 'POST /workers/scripts/sluice/assets-upload-session':
+        return { result: this.#session(json().manifest) };
+      case 'POST /workers/assets/upload':
+        for (const hash of (await form(request, body)).keys()) this.#uploaded.add(hash);
+        return { status: 201, result: { jwt: 'all-assets-are-there' } };
       case 'PUT /workers/scripts/sluice':
         return this.#upload(await form(request, body));
       case 'POST /workers/scripts/sluice/versions':
@@ -135,9 +144,18 @@ export class Cloudflare {
     return [...this.script.metadata.bindings, ...secrets];
   }
 
+  #session(manifest) {
+    this.assets = Object.fromEntries(Object.entries(manifest).map(([path, { hash }]) => [path, hash]));
+    const missing = [...new Set(Object.values(this.assets))].filter((hash) => !this.#uploaded.has(hash));
+    return missing.length === 0
+      ? { buckets: [], jwt: 'all-assets-are-there' }
+      : { buckets: [missing], jwt: 'upload-of-the-tests' };
+  }
+
   async #upload(parts) {
     if (this.refusesUploads) return refusal(400, 10021, 'Script startup exceeded CPU time limit.');
     const metadata = JSON.parse(await parts.get('metadata'));
+    if (metadata.assets.jwt !== 'all-assets-are-there') return refusal(400, 10021, 'assets are missing');
     // What is inherited stays what it was.
     const before = this.script?.metadata.bindings ?? [];
     metadata.bindings = metadata.bindings.map((binding) =>

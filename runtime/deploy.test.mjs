@@ -65,6 +65,7 @@ test('the life of a deployment', async (t) => {
         ['POOL', 'Pool'],
       ],
     );
+    assert.ok(cloudflare.assets['/console/index.html'], 'the console is not there');
     assert.deepEqual(migrations.steps, [{ new_sqlite_classes: ['Pool'] }]);
     assert.deepEqual([...cloudflare.secrets.keys()].sort(), NAMES);
     assert.deepEqual(written(keys), Object.fromEntries(cloudflare.secrets));
