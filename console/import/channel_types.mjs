@@ -40,7 +40,7 @@ const common = {
 const volcengine = own('volcengine', 'https://ark.cn-beijing.volces.com/api/v3', { root: '/api/v3' });
 const cohere = own('cohere', 'https://api.cohere.ai/compatibility/v1', { root: '/compatibility/v1' });
 const lingyiwanwu = own('lingyiwanwu', 'https://api.lingyiwanwu.com/v1');
-const cloudflare = { provider: 'workers-ai-api', account: true };
+const cloudflare = { provider: 'workers-ai', account: true };
 
 export const oneApi = {
   ...common,
@@ -114,7 +114,7 @@ export const plans = new Map(
   Object.entries({
     'glm-coding-plan': { provider: 'zhipu', base_url: 'https://open.bigmodel.cn/api/coding/paas/v4' },
     'glm-coding-plan-international': { provider: 'zai', base_url: 'https://api.z.ai/api/coding/paas/v4' },
-    'kimi-coding-plan': { provider: 'kimi-code', base_url: 'https://api.kimi.com/coding/v1' },
+    'kimi-coding-plan': { provider: 'kimi' },
     'doubao-coding-plan': { provider: 'volcengine', base_url: 'https://ark.cn-beijing.volces.com/api/coding/v3' },
   }),
 );

@@ -59,7 +59,11 @@ function login(file, { bundle, rules }) {
   const flat = provider === 'gemini-cli' ? { ...token, expiry_date: token.expiry, ...value } : value;
   const kind = provider === 'vertex' ? 'service_account' : provider;
   const inner = provider === 'vertex' ? { ...object(value.service_account) } : flat;
-  const more = present({ region: text(value.location), project_id: text(value.project_id), label: text(value.email) });
+  const more = present({
+    location: text(value.location),
+    project_id: text(value.project_id),
+    label: text(value.email),
+  });
   if (provider === 'gemini-cli' && /^all$|,/i.test(more.project_id ?? '')) {
     bundle.note(`${shown(file)}: several projects share this login; the first one is taken.`);
     more.project_id = /^all$/i.test(more.project_id) ? undefined : names(more.project_id)[0];

@@ -18,7 +18,7 @@ export function readEnv(source) {
 }
 
 /** Providers whose variables are not called `X_API_KEY`. */
-const TOKENS = { HF_TOKEN: 'huggingface', GITHUB_MODELS_TOKEN: 'github', ANTHROPIC_AUTH_TOKEN: 'anthropic' };
+const TOKENS = { HF_TOKEN: 'huggingface', GITHUB_MODELS_TOKEN: 'github-models', ANTHROPIC_AUTH_TOKEN: 'anthropic' };
 
 /** Adds the accounts of the variables that nobody else has taken. */
 export function read(file, { batch, bundle }) {

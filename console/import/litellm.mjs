@@ -97,7 +97,7 @@ function deploy(params, { alias, resolve, say, missing }) {
       client_email: text(login.client_email),
       private_key: text(login.private_key),
       project_id: get('vertex_project') ?? text(login.project_id),
-      region: get('vertex_location'),
+      location: get('vertex_location'),
     });
     return {
       model,

@@ -137,7 +137,7 @@ function serviceAccount(value, more) {
       private_key: text(value.private_key),
       private_key_id: text(value.private_key_id),
       project_id: more.project_id ?? text(value.project_id),
-      region: more.region,
+      location: more.location,
     }),
   };
 }

@@ -105,12 +105,10 @@ function keysOf(channel, type) {
 function placeOf(channel, type) {
   const address = text(channel.base_url);
   const name = type.homeless ? undefined : type.provider;
-  if (type.account) {
-    const id = text(channel.other) ?? text(parsed(channel.config).user_id);
-    if (!id) return { problem: 'it does not say which account of Cloudflare' };
-    return at(`https://api.cloudflare.com/client/v4/accounts/${encodeURIComponent(id)}/ai/v1`, { name });
+  if (type.account && !text(channel.other) && !text(parsed(channel.config).user_id)) {
+    return { problem: 'it does not say which account of Cloudflare' };
   }
-  if (['bedrock', 'vertex', 'codex'].includes(type.provider)) return { provider: type.provider };
+  if (['bedrock', 'vertex', 'codex', 'workers-ai'].includes(type.provider)) return { provider: type.provider };
   if (address === undefined) {
     if (type.address) return at(type.address, { name });
     return type.homeless ? { problem: 'it has no address' } : { provider: type.provider };
@@ -125,12 +123,14 @@ function credentialOf(key, channel, type, place) {
   const config = { ...parsed(channel.config), ...parsed(channel.settings) };
   if (type.login) return isObject(key) ? login(kindOf(key, 'codex') ?? 'codex', key) : {};
   if (place.provider === 'vertex') {
-    // Its place, or one for each model.
+    // One for all models, or one for each.
     const each = parsed(channel.other);
-    const region = text(config.region) ?? text(each.default) ?? text(/^\{/.test(channel.other) ? '' : channel.other);
-    return isObject(key)
-      ? login('service_account', key, { region })
-      : { credential: present({ api_key: key, region }) };
+    const location = text(config.region) ?? text(each.default) ?? text(/^\{/.test(channel.other) ? '' : channel.other);
+    if (isObject(key)) return login('service_account', key, { location });
+    return { credential: present({ api_key: key, location }) };
+  }
+  if (place.provider === 'workers-ai') {
+    return { credential: { api_key: key, account_id: text(channel.other) ?? text(config.user_id) } };
   }
   if (place.provider === 'bedrock') {
     const [id, secret, region] = text(config.ak) ? [config.ak, config.sk, config.region] : String(key).split('|');

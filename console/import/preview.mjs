@@ -30,6 +30,7 @@ export function secrets(bundle) {
     'email',
     'project_id',
     'region',
+    'location',
     'idc_region',
     'auth_method',
     'start_url',

@@ -3,7 +3,7 @@
 import { slug, text } from './shape.mjs';
 
 /** Providers with a row of their own: host, name, and the paths that the row knows by itself. */
-const HOSTS = new Map(
+export const HOSTS = new Map(
   [
     ['api.openai.com', 'openai', ['/v1']],
     ['api.anthropic.com', 'anthropic', ['/v1']],
@@ -32,6 +32,9 @@ const HOSTS = new Map(
     ['api.hunyuan.cloud.tencent.com', 'hunyuan', ['/v1']],
     ['api.fireworks.ai', 'fireworks', ['/inference', '/inference/v1']],
     ['api.cerebras.ai', 'cerebras', ['/v1']],
+    ['api.kimi.com', 'kimi', ['/coding', '/coding/v1']],
+    ['models.github.ai', 'github-models', ['/inference']],
+    ['apis.iflow.cn', 'iflow', ['/v1']],
   ].map(([host, provider, paths]) => [host, { provider, paths }]),
 );
 
@@ -43,7 +46,12 @@ const NAMES = new Map(
     google: ['google', 'gemini', 'google-gemini', 'google-ai-studio', 'aistudio', 'palm'],
     openrouter: ['openrouter'],
     deepseek: ['deepseek'],
+    // Keys of the open platform; those of the subscription for coding are another provider's.
     moonshot: ['moonshot', 'kimi'],
+    kimi: ['kimi-code', 'kimi-for-coding'],
+    iflow: ['iflow'],
+    'workers-ai': ['workers-ai'],
+    'github-models': ['github-models', 'github'],
     'moonshot-cn': ['moonshot-cn', 'kimi-cn'],
     minimax: ['minimax'],
     'minimax-cn': ['minimax-cn'],
@@ -82,7 +90,6 @@ const OTHERS = new Map(
     lingyiwanwu: 'https://api.lingyiwanwu.com/v1',
     volcengine: 'https://ark.cn-beijing.volces.com/api/v3',
     cohere: 'https://api.cohere.ai/compatibility/v1',
-    github: 'https://models.github.ai/inference',
   }),
 );
 
@@ -107,7 +114,8 @@ const KEYS = [
   [/^pplx-/, 'perplexity'],
   [/^nvapi-/, 'nvidia'],
   [/^hf_/, 'huggingface'],
-  [/^(ghp_|github_pat_)/, 'github'],
+  [/^(ghp_|github_pat_)/, 'github-models'],
+  [/^sk-kimi-/, 'kimi'],
   [/^[0-9a-f]{32}\.[A-Za-z0-9]{16}$/, 'zhipu', 'zai'],
   [/^sk-[0-9a-f]{32}$/, 'deepseek', 'dashscope'],
   [/^sk-[a-z]{48}$/, 'siliconflow', 'openai'],
