@@ -5,6 +5,7 @@
 //! `{"error":{"code","message","field"}}`.
 
 mod accounts;
+mod config;
 mod credential;
 pub mod session;
 
@@ -161,6 +162,8 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
     let actor = session::authorize(control, request)?;
     match segments.as_slice() {
         ["accounts", rest @ ..] => accounts::handle(control, request, rest, &actor),
+        ["config", rest @ ..] => config::handle(control, request, rest, &actor),
+        ["route", "explain"] => only(request, "POST").and_then(|()| config::explain(control, request)),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["undo", id] => only(request, "POST").and_then(|()| accounts::undo(control, request, id, &actor)),
         _ => Err(unknown(request)),

@@ -21,19 +21,21 @@ use std::time::Duration;
 
 use crate::access::Caller;
 use crate::accounts::{self, Setup};
-use crate::call::{Operation, printable};
+use crate::call::Operation;
 use crate::clients::Clients;
+use crate::config::Config;
 use crate::fault::{Failure, Kind, Millis};
 use crate::models::{self, Listed};
-use crate::pool::{Ask, Explanation, Look, Pool, Row, Settlement};
-use crate::prices::Prices;
+use crate::pool::{Ask, Goal, Look, Pool, Row, Settlement};
+use crate::prices::Sold;
 use crate::refresh::Flights;
 use crate::route;
+use crate::route::choose::{Asked, Chosen, Knowledge};
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 
 use self::billing::Receipt;
-use self::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Wanted};
+use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Wanted};
 use self::record::Record;
 use self::sessions::Sessions;
 
@@ -52,11 +54,11 @@ pub struct Control {
     /// one.
     faces: Vec<Setup>,
     flights: Flights,
+    config: Config,
     sessions: Sessions,
     /// Accounts that were deleted, and until when that can be undone.
     discarded: Vec<(Record, Millis)>,
     clients: Clients,
-    prices: Prices,
     unsaved: BTreeSet<Key>,
 }
 
@@ -69,12 +71,16 @@ const DISCARDED: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Record(String),
+    Config,
 }
+
+const CONFIG: &str = "config/document";
 
 impl Key {
     fn name(&self) -> String {
         match self {
             Self::Record(id) => format!("record/{id}"),
+            Self::Config => CONFIG.to_owned(),
         }
     }
 }
@@ -90,10 +96,10 @@ impl Control {
             setups: BTreeMap::new(),
             faces: Vec::new(),
             flights: Flights::default(),
+            config: Config::new(),
             sessions: Sessions::default(),
             discarded: Vec::new(),
             clients: Clients::default(),
-            prices: Prices::default(),
             unsaved: BTreeSet::new(),
         };
         control.gather();
@@ -106,6 +112,10 @@ impl Control {
         let mut others = Vec::new();
         for (name, value) in rows {
             match name.split_once('/') {
+                Some(("config", _)) => match Config::load(&value) {
+                    Ok(config) => self.config = config,
+                    Err(why) => problems.push(format!("the configuration cannot be read: {why}")),
+                },
                 Some(("record", id)) => match serde_json::from_str::<Record>(&value) {
                     Ok(record) => drop(self.records.insert(id.to_owned(), record)),
                     Err(error) => problems.push(format!("account {id} cannot be read: {error}")),
@@ -130,6 +140,7 @@ impl Control {
         for key in std::mem::take(&mut self.unsaved) {
             let value = match &key {
                 Key::Record(id) => self.records.get(id).and_then(|record| serde_json::to_string(record).ok()),
+                Key::Config => self.config.row(),
             };
             rows.push(Row { key: key.name(), value });
         }
@@ -146,7 +157,7 @@ impl Control {
         if let Some(id) = payer {
             self.clients.permit(id, &billing::wanted(inquiry), now)?;
         }
-        let ask = self.narrowed(payer, inquiry, self.ask(inquiry)?)?;
+        let ask = self.narrowed(payer, inquiry, self.choose(inquiry)?.ask)?;
         if inquiry.operation == Operation::CountTokens && !self.counts(inquiry, &ask) {
             return Ok(Grant { estimate: true, ..Grant::default() });
         }
@@ -168,8 +179,20 @@ impl Control {
     }
 
     /// Why [`Control::plan`] would answer as it would.
-    pub fn explain(&self, inquiry: &Inquiry, now: Millis) -> Result<Explanation, Denied> {
-        Ok(self.pool.explain(&self.ask(inquiry)?, now))
+    pub fn explain(&self, inquiry: &Inquiry, now: Millis) -> Result<Explained, Denied> {
+        let Chosen { ask, route, effort } = self.choose(inquiry)?;
+        Ok(Explained { route, effort, explanation: self.pool.explain(&ask, now) })
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Change the configuration, if `change` does.
+    pub fn configure<E>(&mut self, change: impl FnOnce(&mut Config) -> Result<(), E>) -> Result<(), E> {
+        change(&mut self.config)?;
+        self.unsaved.insert(Key::Config);
+        Ok(())
     }
 
     /// The models a caller may use.
@@ -287,20 +310,42 @@ impl Control {
         self.payer(caller, now).map(drop)
     }
 
-    fn ask(&self, inquiry: &Inquiry) -> Result<Ask, Failure> {
+    fn choose(&self, inquiry: &Inquiry) -> Result<Chosen, Failure> {
         let provider = inquiry.provider.as_deref();
         if let Some(name) = provider
             && !route::is_provider(name, &self.faces)
         {
-            let message = format!("no account of a provider named {}", printable(name));
-            return Err(Failure::new(Kind::NotFound, message).code("provider_not_found"));
+            return Err(route::choose::no_such_provider(name));
         }
-        let ask = match (inquiry.operation, provider) {
-            (Operation::Raw, Some(provider)) => route::whatever(provider, &self.faces),
-            _ => route::resolve(&inquiry.model, provider, &self.faces),
+        let mut chosen = match (inquiry.operation, provider) {
+            (Operation::Raw, Some(provider)) => {
+                let ask = route::whatever(provider, &self.faces).ok_or_else(|| route::unknown(&inquiry.model))?;
+                Chosen { ask, ..Chosen::default() }
+            }
+            _ => {
+                let asked = Asked {
+                    model: &inquiry.model,
+                    provider,
+                    preferences: inquiry.preferences.as_ref(),
+                    needs: inquiry.needs,
+                };
+                let known = Knowledge {
+                    setups: &self.faces,
+                    price: &|goal| self.list_price(goal),
+                    pace: &|goal| self.pool.best_pace(&goal.provider, &goal.model),
+                };
+                route::choose::choose(&asked, &self.config.routes, &known)?
+            }
         };
-        let ask = ask.ok_or_else(|| route::unknown(&inquiry.model))?;
-        Ok(billing::pinned(Ask { affinity: inquiry.affinity, ..ask }, inquiry.pin.as_deref()))
+        chosen.ask = billing::pinned(Ask { affinity: inquiry.affinity, ..chosen.ask }, inquiry.pin.as_deref());
+        Ok(chosen)
+    }
+
+    /// Micro-dollars per million tokens of prompt and answer.
+    fn list_price(&self, goal: &Goal) -> Option<(u64, u64)> {
+        let sold = Sold { provider: &goal.provider, model: &goal.model, ..Sold::default() };
+        let price = self.config.prices.find(&sold).price?;
+        Some((price.rates.input, price.rates.output))
     }
 
     /// Whether any of those asked could count tokens in the client's own words.

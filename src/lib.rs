@@ -28,6 +28,7 @@ pub mod route;
 
 pub mod accounts;
 pub mod admin;
+pub mod config;
 pub mod control;
 pub mod pool;
 pub mod vault;

@@ -299,6 +299,14 @@ impl Pool {
         slot.pace.get(model).copied()
     }
 
+    /// How fast the fastest account of `provider` serves `model`, of those that were measured.
+    pub fn best_pace(&self, provider: &str, model: &str) -> Option<Pace> {
+        let slots =
+            self.providers.get(provider).into_iter().flatten().filter_map(|slot| self.slots.get(*slot as usize));
+        let paces = slots.filter_map(|slot| slot.pace.get(model).copied());
+        paces.min_by(|a, b| a.first_ms.total_cmp(&b.first_ms))
+    }
+
     /// Whether nearly everything sent to `provider` in the last minute failed.
     pub fn is_broken(&self, provider: &str, now: Millis) -> bool {
         self.breakers.get(provider).is_some_and(|breaker| breaker.is_open(now))

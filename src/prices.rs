@@ -7,7 +7,7 @@
 //! Where a price comes from, first match wins: the account's own prices, the operator's, the shipped table. A model
 //! nobody has priced follows [`Unknown`], and says so in its [`Cost`].
 
-mod document;
+pub mod document;
 mod table;
 
 use std::borrow::Cow;

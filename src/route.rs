@@ -1,10 +1,57 @@
 //! Which providers have a model: from the name a client uses to goals for the pool.
 
+pub mod choose;
+pub mod document;
+pub mod preferences;
+
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+
 use crate::accounts::Setup;
 use crate::call::printable;
 use crate::fault::{Failure, Kind};
+use crate::json::Body;
 use crate::pool::{Ask, Goal};
 use crate::upstream::pattern;
+
+/// What a request needs of a model, as far as its bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Needs {
+    #[serde(skip_serializing_if = "is_false")]
+    pub tools: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub images: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub schema: bool,
+    /// At least so many tokens of prompt.
+    pub tokens: u64,
+}
+
+fn is_false(claim: &bool) -> bool {
+    !claim
+}
+
+impl Needs {
+    /// A word found in a text between quotes is escaped there, so that these are members and not what somebody said.
+    pub fn of(body: &Body) -> Self {
+        let says = |words: &[&str]| words.iter().any(|word| memmem::find(body.bytes(), word.as_bytes()).is_some());
+        let member = |name: &str| body.raw(name).is_some_and(|raw| !matches!(raw, b"null" | b"[]" | b"{}"));
+        Self {
+            tools: member("tools") || member("functions"),
+            images: says(&[
+                "\"image_url\"",
+                "\"input_image\"",
+                "\"type\":\"image\"",
+                "\"type\": \"image\"",
+                "\"image/",
+            ]) || member("images"),
+            schema: says(&["\"json_schema\"", "\"responseSchema\"", "\"responseJsonSchema\""]),
+            // Eight bytes a token: no language is denser, and nobody is turned away by a guess. Media are no text.
+            tokens: if says(&["base64", "inline", "\"data\"", "data:"]) { 0 } else { body.bytes().len() as u64 / 8 },
+        }
+    }
+}
 
 /// `provider/model`, `[Provider] model`, or a bare name that somebody offers. `pinned` is a provider named by path or
 /// header. `None`: nobody has it.

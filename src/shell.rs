@@ -21,6 +21,7 @@ use bytes::Bytes;
 use worker::web_sys::{Request, Response};
 use worker::{Context, Env, event};
 
+use crate::access::{self, Caller};
 use crate::call::{Call, Head, Route, protocol_of, route};
 use crate::control::inquiry::{Inquiry, Wanted};
 use crate::exec::{self, Refused, Reply};
@@ -28,7 +29,7 @@ use crate::fault::{Failure, Kind, Millis};
 use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
-use crate::{access, affinity, tokens};
+use crate::{affinity, tokens};
 use io::Workerd;
 use reply::Headers;
 use settings::Settings;
@@ -94,7 +95,10 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             };
             call.affinity = affinity::of(&call, head.header);
             let provider = (head.header)("x-sluice-provider");
-            let inquiry = Inquiry::of(&call, caller, provider, (head.header)("cf-connecting-ip"));
+            let inquiry = Inquiry::of(&call, caller, provider, (head.header)("cf-connecting-ip"))?;
+            if (head.header)("x-sluice-explain").is_some() && inquiry.caller == Caller::Operator {
+                return Ok(answer(&object::explain(&env, &inquiry).await?));
+            }
             answer_call(Rc::new(call), Workerd::new(env, context, request.signal(), settings, inquiry)).await
         }
     }

@@ -36,6 +36,8 @@ use crate::ir::{Protocol, Request};
 use crate::json::{Json, write_str};
 use crate::protocol::tools::{self, Restore};
 use crate::protocol::{Outbound, StreamError, embed, gemini, image, inbound, messages, responses, seal, turns};
+use crate::route::choose::ROUTER;
+use crate::route::preferences;
 
 /// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, Default)]
@@ -296,6 +298,9 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
     // Gemini's model is in the path; a body that names one too is the client's business.
     if call.endpoint.model.is_none() && target.model != call.model {
         edits.push(("model", Some(Json::of(&target.model).get().to_owned())));
+    }
+    if target.upstream.name() != ROUTER {
+        edits.extend(preferences::members(&call.body).map(|name| (name, None)));
     }
     let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).collect();
     let body = call.body.splice(&edits);

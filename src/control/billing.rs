@@ -35,11 +35,11 @@ impl Control {
     }
 
     pub fn prices(&self) -> &Prices {
-        &self.prices
+        &self.config.prices
     }
 
     pub fn set_prices(&mut self, prices: Prices) {
-        self.prices = prices;
+        self.config.prices = prices;
     }
 
     /// Which token calls; `None`: the operator.
@@ -80,7 +80,7 @@ impl Control {
         now: Millis,
     ) -> Result<(Payer, Vec<(String, String)>), Denied> {
         let most = |candidate: &Candidate| {
-            let ceiling = |sold: &Sold<'_>| self.prices.ceiling(sold, inquiry.input_tokens, inquiry.max_output);
+            let ceiling = |sold: &Sold<'_>| self.config.prices.ceiling(sold, inquiry.input_tokens, inquiry.max_output);
             self.with_sold(&candidate.account, &candidate.provider, &candidate.model, ceiling)
         };
         // One that has no price has the last word: it might be the one that answers.
@@ -100,7 +100,7 @@ impl Control {
     /// What came of it, to the micro-dollar.
     pub(super) fn charge(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
         let cost = settlement.attempts.last().map(|Attempt { account, provider, model, .. }| {
-            self.with_sold(account, provider, model, |sold| self.prices.cost(&settlement.usage, sold))
+            self.with_sold(account, provider, model, |sold| self.config.prices.cost(&settlement.usage, sold))
         });
         // Nothing was used where nobody answered.
         let cost = cost.filter(|_| settlement.usage.total() > 0).unwrap_or_default();

@@ -9,12 +9,14 @@ use crate::access::{Caller, Presented};
 use crate::call::{Call, Operation};
 use crate::fault::{Failure, Millis};
 use crate::ir::Protocol;
-use crate::pool::Candidate;
+use crate::pool::{Candidate, Explanation};
+use crate::route::Needs;
+use crate::route::preferences::Preferences;
 use crate::tokens::{self, Bounds};
 use crate::upstream::{Credential, Secret, Target};
 
 /// What a Worker wants to know before it asks anybody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inquiry {
     pub caller: Caller,
     pub model: String,
@@ -28,6 +30,11 @@ pub struct Inquiry {
     /// Where the request came from, as the platform saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
+    /// What the client says of routing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<Preferences>,
+    #[serde(default)]
+    pub needs: Needs,
     /// The account to ask, named behind the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
@@ -39,21 +46,55 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    pub fn of(call: &Call, Presented { caller, pin }: Presented, provider: Option<String>, ip: Option<String>) -> Self {
+    pub fn of(
+        call: &Call,
+        Presented { caller, pin }: Presented,
+        provider: Option<String>,
+        ip: Option<String>,
+    ) -> Result<Self, Failure> {
         let Bounds { input, output } = tokens::bounds(call);
-        Self {
-            caller,
+        Ok(Self {
             pin,
             input_tokens: input,
             max_output: output,
-            model: call.model.clone(),
-            protocol: call.protocol(),
-            operation: call.endpoint.operation,
             provider: call.endpoint.provider.clone().or(provider),
             affinity: call.affinity,
             ip,
+            preferences: Preferences::of(&call.body)?,
+            needs: Needs::of(&call.body),
+            ..Self::about(caller, call.model.clone(), call.protocol(), call.endpoint.operation)
+        })
+    }
+
+    /// Nothing but what every call has.
+    pub fn about(caller: Caller, model: String, protocol: Protocol, operation: Operation) -> Self {
+        Self {
+            caller,
+            model,
+            protocol,
+            operation,
+            provider: None,
+            affinity: None,
+            ip: None,
+            preferences: None,
+            needs: Needs::default(),
+            pin: None,
+            input_tokens: 0,
+            max_output: 0,
         }
     }
+}
+
+/// Whom a call would go to, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explained {
+    /// The operator's route that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<String>,
+    #[serde(flatten)]
+    pub explanation: Explanation,
 }
 
 /// Which models a list is asked for.

@@ -10,6 +10,7 @@ use crate::access::Caller;
 use crate::admin::Reply;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Wanted};
 use crate::fault::Failure;
+use crate::json::Json;
 use crate::models::Listed;
 use crate::pool::{Denial, Settlement, shard};
 
@@ -35,6 +36,12 @@ async fn decided<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Seriali
 
 pub async fn plan(env: &Env, inquiry: &Inquiry) -> Result<Grant, Denied> {
     decided(env, "/plan", inquiry).await
+}
+
+/// JSON of what [`plan`] would answer, and why.
+pub async fn explain(env: &Env, inquiry: &Inquiry) -> Result<Vec<u8>, Failure> {
+    let explained: Json = decided(env, "/explain", inquiry).await.map_err(|denied| denied.failure)?;
+    Ok(explained.get().as_bytes().to_vec())
 }
 
 pub async fn report(env: &Env, settlement: &Settlement) {

@@ -51,6 +51,7 @@ impl DurableObject for Pool {
             match request.path().as_str() {
                 "/plan" => text(&control.plan(&read(&body)?, now())),
                 "/report" => text(&control.report(&read(&body)?, now())),
+                "/explain" => text(&control.explain(&read(&body)?, now())),
                 "/models" => text(&control.models(&read(&body)?, now())),
                 "/admit" => text(&control.admitted(&read(&body)?, now())),
                 _ => return Response::error("not found", 404),

@@ -1,6 +1,7 @@
 //! The operator's API, native: who may use it, and what it does to accounts.
 
 mod accounts;
+mod config;
 mod sessions;
 
 use std::cell::Cell;

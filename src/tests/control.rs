@@ -19,18 +19,7 @@ fn control(has_own_key: bool) -> Control {
 }
 
 fn inquiry(model: &str) -> Inquiry {
-    Inquiry {
-        caller: Caller::Operator,
-        model: model.to_owned(),
-        protocol: Protocol::Chat,
-        operation: Operation::Generate,
-        provider: None,
-        affinity: None,
-        ip: None,
-        pin: None,
-        input_tokens: 0,
-        max_output: 0,
-    }
+    Inquiry::about(Caller::Operator, model.to_owned(), Protocol::Chat, Operation::Generate)
 }
 
 fn denied(denied: Denied) -> (u16, String, String) {

@@ -1,5 +1,7 @@
 //! From a model's name to providers.
 
+mod choices;
+
 use super::upstreams::setups;
 use crate::route::{is_provider, resolve};
 

@@ -63,7 +63,7 @@ fn only_who_counts_in_the_clients_words_is_asked() {
         let call = call(path, &json!({"model": model}));
         let mut control = Control::new(setups.clone(), Err(VaultError::NoKey), true);
         let operator = Presented { caller: Caller::Operator, pin: None };
-        let inquiry = Inquiry { model: model.to_owned(), ..Inquiry::of(&call, operator, None, None) };
+        let inquiry = Inquiry { model: model.to_owned(), ..Inquiry::of(&call, operator, None, None).unwrap() };
         !control.plan(&inquiry, Millis(0)).unwrap_or_else(|denied| panic!("{}", denied.failure.message)).estimate
     };
     let (anthropic, gemini) = ("/v1/messages/count_tokens", "/v1beta/models/m:countTokens");

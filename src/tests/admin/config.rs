@@ -1,0 +1,127 @@
+//! The configuration through the API: read, replaced, refused, undone, and explained.
+
+use serde_json::{Value, json};
+
+use super::Desk;
+use crate::admin::Effect;
+
+fn fast(model: &str) -> Value {
+    json!({"routes": {"fast": {"tiers": [[model]]}}})
+}
+
+#[test]
+fn a_document_is_replaced_whole_and_can_be_undone() {
+    let desk = &mut Desk::new();
+    assert_eq!(desk.ask("GET config", &Value::Null), (200, json!({"revision": 0, "document": {}})));
+    let (status, shown) = desk.ask("PUT config", &json!({"revision": 0, "document": fast("openai/gpt-4.1")}));
+    assert_eq!((status, &shown), (200, &json!({"revision": 1, "document": fast("openai/gpt-4.1")})));
+    let (status, stale) = desk.ask("PUT config", &json!({"revision": 0, "document": {}}));
+    assert_eq!((status, &stale["error"]["code"], &stale["error"]["field"]), (409, &json!("stale"), &json!("revision")));
+    desk.ask("PUT config", &json!({"revision": 1, "document": fast("openai/gpt-5")}));
+    let (_, undone) = desk.ask("POST config/undo", &Value::Null);
+    assert_eq!(undone, json!({"revision": 3, "document": fast("openai/gpt-4.1")}));
+    let (_, history) = desk.ask("GET config/history", &Value::Null);
+    let revisions: Vec<_> =
+        history["items"].as_array().unwrap().iter().map(|past| past["revision"].as_u64().unwrap()).collect();
+    assert_eq!(revisions, [2, 1, 0]);
+    assert_eq!(history["items"][0]["document"], fast("openai/gpt-5"));
+}
+
+#[test]
+fn a_wrong_document_is_refused_with_every_path_and_changes_nothing() {
+    let desk = &mut Desk::new();
+    let document = json!({"routes": {"a": {"tiers": []}, "b": {"tiers": [[" "]]}}});
+    let (status, refused) = desk.ask("PUT config", &json!({"revision": 0, "document": document}));
+    let paths: Vec<_> =
+        refused["problems"].as_array().unwrap().iter().map(|problem| problem["path"].as_str().unwrap()).collect();
+    assert_eq!((status, paths), (422, vec!["routes.a.tiers", "routes.b.tiers[0][0]"]));
+    assert_eq!(refused["error"]["message"], "routes.a.tiers: names nobody");
+    let (status, tried) = desk.ask("POST config/validate", &document);
+    assert_eq!((status, &tried["problems"]), (200, &refused["problems"]));
+    assert_eq!(desk.ask("GET config", &Value::Null).1["revision"], 0);
+    assert!(desk.control.changes().is_empty());
+    assert_eq!(desk.ask("POST config/undo", &Value::Null).0, 404);
+}
+
+#[test]
+fn the_document_survives_a_restart() {
+    let desk = &mut Desk::new();
+    desk.ask("PUT config", &json!({"revision": 0, "document": fast("openai/gpt-4.1")}));
+    let rows: Vec<_> = desk.control.changes().into_iter().map(|row| (row.key, row.value.unwrap())).collect();
+    let mut restarted = Desk::new();
+    assert!(restarted.control.load(rows, crate::fault::Millis(0)).is_empty());
+    assert_eq!(restarted.ask("GET config", &Value::Null).1["document"], fast("openai/gpt-4.1"));
+    assert_eq!(restarted.ask("POST route/explain", &json!({"model": "fast"})).1["order"][0]["account"], "openai-1");
+}
+
+#[test]
+fn an_explanation_says_who_would_be_asked_and_why_not_the_others() {
+    let desk = &mut Desk::new();
+    desk.ask("POST accounts", &json!({"provider": "groq", "credential": {"api_key": "gsk_1"}, "priority": 1}));
+    desk.ask("POST accounts/groq-1/cool", &json!({"seconds": 30}));
+    let document = json!({"routes": {"fast": {"tiers": [["groq/llama-3.3-70b-versatile"], ["openai/gpt-4.1-mini"]]}}});
+    desk.ask("PUT config", &json!({"revision": 0, "document": document}));
+    let (status, explained) = desk.ask("POST route/explain", &json!({"model": "fast"}));
+    assert_eq!((status, &explained["route"]), (200, &json!("fast")));
+    assert_eq!(explained["order"], json!([{"account": "openai-1", "provider": "openai", "model": "gpt-4.1-mini"}]));
+    let groq = &explained["accounts"][0];
+    assert_eq!(
+        (&groq["account"], &groq["words"]),
+        (&json!("groq-1"), &json!("cooling for 30 s: put to rest by the operator"))
+    );
+    let (status, nobody) = desk.ask("POST route/explain", &json!({"model": "unheard-of"}));
+    assert_eq!((status, &nobody["error"]["code"]), (404, &json!("model_not_found")));
+}
+
+#[test]
+fn the_schema_agrees_with_what_is_taken() {
+    let schema: Value = serde_json::from_str(&desk_schema()).unwrap();
+    let defs = &schema["$defs"];
+    let members = |value: &Value| -> Vec<String> { value["properties"].as_object().unwrap().keys().cloned().collect() };
+    // Every member that the types have, and none that they have not: what one does not know the other refuses.
+    let full = json!({
+        "routes": {"a": {"tiers": [[{"model": "x/y", "weight": 1, "account": "g"}]], "strategy": "least_used", "sort": "latency"}},
+        "fallbacks": {"openai": ["anthropic"]},
+        "models": {"m": {"tools": true, "images": true, "schema": true, "context": 1}},
+        "prices": {"unknown": "zero", "models": {"m": {"input": 1, "output": 2, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1, "per_request": 1,
+            "tiers": [{"over": 1, "input": 1, "output": 1, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1}]}}}
+    });
+    let read = crate::config::read(full.to_string().as_bytes()).unwrap();
+    let back = serde_json::to_value(&read).unwrap();
+    let keys = |value: &Value| -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    for (value, schema) in [
+        (&back, &schema),
+        (&back["routes"]["a"], &defs["route"]),
+        (&back["routes"]["a"]["tiers"][0][0], &defs["candidate"]["oneOf"][1]),
+        (&back["models"]["m"], &defs["traits"]),
+        (&back["prices"], &defs["prices"]),
+        (&back["prices"]["models"]["m"], &defs["price"]),
+    ] {
+        let mut expected = members(schema);
+        expected.sort();
+        assert_eq!(keys(value), expected);
+    }
+}
+
+fn desk_schema() -> String {
+    let mut desk = Desk::new();
+    desk.send("GET config/schema", &[("authorization", &format!("Bearer {}", super::ADMIN_KEY))], "").body
+}
+
+#[test]
+fn every_change_of_the_document_is_audited() {
+    let desk = &mut Desk::new();
+    let headers = [("authorization", "Bearer admin-key-of-the-tests")];
+    let replaced = desk.send("PUT config", &headers, &json!({"revision": 0, "document": fast("x")}).to_string());
+    let audit = |action: &str, subject: &str| Effect::Audit {
+        actor: "key".to_owned(),
+        action: format!("config.{action}"),
+        subject: subject.to_owned(),
+    };
+    assert_eq!(replaced.effects, [audit("replace", "revision 1")]);
+    assert_eq!(desk.send("POST config/undo", &headers, "").effects, [audit("undo", "revision 2")]);
+}
