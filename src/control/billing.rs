@@ -11,7 +11,7 @@ use crate::call::Operation;
 use crate::clients::{self, Clients, Lapsed, Refusal};
 use crate::fault::Millis;
 use crate::pool::{Ask, Attempt, Candidate, Settlement};
-use crate::prices::{Cost, Prices, Sold};
+use crate::prices::{Cost, Sold};
 
 /// What a report is answered with, for the books.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,14 +32,6 @@ impl From<Refusal> for Denied {
 impl Control {
     pub fn clients(&mut self) -> &mut Clients {
         &mut self.clients
-    }
-
-    pub fn prices(&self) -> &Prices {
-        &self.config.prices
-    }
-
-    pub fn set_prices(&mut self, prices: Prices) {
-        self.config.prices = prices;
     }
 
     /// Which token calls; `None`: the operator.
