@@ -113,6 +113,7 @@ export default {
   Together: '合计',
   Token: '令牌',
   Tokens: '令牌',
+  'Tokens used': 'Token 用量',
   Took: '耗时',
   'Try again': '重试',
   Undo: '撤销',

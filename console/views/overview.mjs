@@ -61,7 +61,7 @@ const costOf = (row) => row.cost ?? row.cost_micro ?? row.micro ?? 0;
 
 const METRICS = [
   ['requests', 'Requests', (row) => row.requests ?? 0, compact],
-  ['tokens', 'Tokens', tokensOf, compact],
+  ['tokens', 'Tokens used', tokensOf, compact],
   ['cost', 'Spend', costOf, money],
 ];
 
@@ -78,7 +78,7 @@ function Figures({ value, days }) {
   const saved = totals.saved ?? totals.saved_micro ?? 0;
   return html`<dl class="figures">
       <div><dt>${t('Requests')}</dt><dd>${compact(requests)}<small>${t('{share} errors', { share: percent(requests > 0 ? (totals.errors ?? 0) / requests : 0) })}</small></dd></div>
-      <div><dt>${t('Tokens')}</dt><dd>${compact(tokensOf(totals))}<small>${t('{share} from caches', { share: percent(hit) })}</small></dd></div>
+      <div><dt>${t('Tokens used')}</dt><dd>${compact(tokensOf(totals))}<small>${t('{share} from caches', { share: percent(hit) })}</small></dd></div>
       <div><dt>${t('Spend')}</dt><dd>${money(costOf(totals))}<small>${t('{sum} saved', { sum: money(saved) })}</small></dd></div>
       <div><dt>${t('First words')}</dt><dd>${ms(ttft.p50)}<small>${t('{time} for the slowest 5%', { time: ms(ttft.p95) })}</small></dd></div>
     </dl>

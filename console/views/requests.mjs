@@ -90,7 +90,7 @@ function Live() {
 
 function Rows({ items }) {
   return html`<table class="data">
-    <thead><tr><th>${t('When')}</th><th>${t('Model')}</th><th>${t('Token')}</th><th>${t('Account')}</th><th class="right">${t('Tokens')}</th><th class="right">${t('Cost')}</th><th class="right">${t('First words')}</th><th>${t('Outcome')}</th></tr></thead>
+    <thead><tr><th>${t('When')}</th><th>${t('Model')}</th><th>${t('Token')}</th><th>${t('Account')}</th><th class="right">${t('Tokens used')}</th><th class="right">${t('Cost')}</th><th class="right">${t('First words')}</th><th>${t('Outcome')}</th></tr></thead>
     <tbody>${items.map((row) => {
       const { id, at, time, created, model, requested_model: asked, token_name: tokenName, token, account_label: label, account, ttft_ms: ttft, attempts } = row;
       const tries = Array.isArray(attempts) ? attempts.length : (attempts ?? 1);
@@ -99,7 +99,7 @@ function Rows({ items }) {
         <td data-label=${t('Model')}><code>${asked ?? model}</code></td>
         <td data-label=${t('Token')}>${tokenName || token || t('operator')}</td>
         <td data-label=${t('Account')}>${label || account || '–'}${tries > 1 && html` <span class="tag">${t('{n} tries', { n: tries })}</span>`}</td>
-        <td class="right" data-label=${t('Tokens')}>${compact(tokensOf(row))}</td>
+        <td class="right" data-label=${t('Tokens used')}>${compact(tokensOf(row))}</td>
         <td class="right" data-label=${t('Cost')}>${money(costOf(row))}</td>
         <td class="right" data-label=${t('First words')}>${ms(ttft ?? row.ttft)}</td>
         <td data-label=${t('Outcome')}><${Badge} tone=${failed(row) ? 'bad' : 'good'}>${row.status ?? row.end ?? ''}<//></td>

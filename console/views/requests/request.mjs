@@ -64,7 +64,7 @@ function Cost({ row, estimated }) {
   const rate = (name) => price[name] ?? price[name.replace('_tokens', '')];
   return html`<${Card} flush title=${t('Cost')} note=${estimated ? t('estimated: the provider did not tell') : undefined}>
     <table class="data">
-      <thead><tr><th>${t('Tokens')}</th><th class="right">${t('Count')}</th><th class="right">${t('Per million')}</th><th class="right">${t('Cost')}</th></tr></thead>
+      <thead><tr><th>${t('Tokens used')}</th><th class="right">${t('Count')}</th><th class="right">${t('Per million')}</th><th class="right">${t('Cost')}</th></tr></thead>
       <tbody>
         ${parts.map(([name, value]) => html`<tr>
           <td>${t(TITLES[name])}</td><td class="right" data-label=${t('Count')}>${number(value)}</td>

@@ -51,7 +51,7 @@ function State({ token }) {
     <${Budget} token=${token} />
     <dl class="facts-list spaced">
       <div><dt>${t('Requests')}</dt><dd>${number(used.requests ?? 0)}</dd></div>
-      <div><dt>${t('Tokens')}</dt><dd>${compact(used.tokens ?? 0)}</dd></div>
+      <div><dt>${t('Tokens used')}</dt><dd>${compact(used.tokens ?? 0)}</dd></div>
       <div><dt>${t('Spend')}</dt><dd>${money(used.micro ?? 0)}</dd></div>
       <div><dt>${t('Under way')}</dt><dd>${calls ?? 0}</dd></div>
       ${used.seen > 0 && html`<div><dt>${t('Last call')}</dt><dd><${Ago} at=${used.seen} /></dd></div>`}
