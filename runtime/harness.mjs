@@ -1,6 +1,7 @@
 // The built Worker in workerd, with a provider on loopback and state in a folder of its own.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,16 @@ export class Sluice {
   async restart() {
     await this.worker.dispose();
     await this.#boot();
+  }
+
+  /** The process dies as a machine does: at once, with nothing said or written. */
+  async crash() {
+    const children = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,comm='], { encoding: 'utf8' }).trim().split('\n');
+    const own = children.map((line) => line.trim().split(/\s+/)).filter(([, parent]) => Number(parent) === process.pid);
+    const runtimes = own.filter(([, , name]) => name.includes('workerd'));
+    assert.equal(runtimes.length, 1, 'one runtime');
+    process.kill(Number(runtimes[0][0]), 'SIGKILL');
+    await this.restart();
   }
 
   /** A request as a client sends it. */

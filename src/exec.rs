@@ -30,8 +30,8 @@ pub trait Io {
     async fn plan(&self) -> Result<Plan, Failure>;
     /// Resolve a candidate to an account with its credential.
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault>;
-    /// Renew a refused credential, once. `None`: it cannot be renewed.
-    async fn refresh(&self, target: &Target) -> Option<Target>;
+    /// Renew a refused credential, once. The fault is what is left to say of the account if that fails.
+    async fn refresh(&self, target: &Target) -> Result<Target, Fault>;
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Self::Body>, Fault>;
     /// Bookkeeping. Must not delay the answer.
     fn report(&self, settlement: Settlement);
@@ -163,8 +163,8 @@ async fn try_candidate<I: Io>(io: &I, call: &Call, candidate: &Candidate) -> Res
     let target = io.target(candidate).await.map_err(|fault| unusable(call, candidate, fault))?;
     match ask_target(io, call, &target).await {
         Err(failed) if failed.fault == Fault::Unauthorized => match io.refresh(&target).await {
-            Some(renewed) => ask_target(io, call, &renewed).await,
-            None => Err(failed),
+            Ok(renewed) => ask_target(io, call, &renewed).await,
+            Err(fault) => Err(Failed { fault, ..failed }),
         },
         other => other,
     }

@@ -125,6 +125,21 @@ pub enum Unready {
     NoFlow(&'static str),
 }
 
+/// Of a renewal that cannot even be asked for. A setting can be made good without signing in.
+impl From<Unready> for RefreshFault {
+    fn from(unready: Unready) -> Self {
+        let why = unready.to_string();
+        match unready {
+            Unready::NoClientSecret(_) => Self::Transient { wait: None, why },
+            Unready::NoRefreshToken
+            | Unready::NoDetail(_)
+            | Unready::BadRegion
+            | Unready::BadKey
+            | Unready::NoFlow(_) => Self::Permanent(why),
+        }
+    }
+}
+
 /// The sign-in of this name.
 pub fn provider(name: &str) -> Option<&'static Provider> {
     table::PROVIDERS.iter().find(|row| row.name == name)

@@ -9,8 +9,10 @@
 mod admin;
 mod io;
 mod object;
+mod outside;
 mod platform;
 mod pool;
+mod refresh;
 mod reply;
 mod settings;
 mod stream;
@@ -19,7 +21,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use worker::web_sys::{Request, Response};
-use worker::{Context, Env, event};
+use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::access::{self, Caller};
 use crate::call::{Call, Head, Route, protocol_of, route};
@@ -29,10 +31,17 @@ use crate::fault::{Failure, Kind, Millis};
 use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
+use crate::vault::SealNonce;
 use crate::{affinity, tokens};
 use io::Workerd;
 use reply::Headers;
 use settings::Settings;
+
+/// Renews what is due.
+#[event(scheduled)]
+async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
+    object::wake(&env).await;
+}
 
 /// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.
 const BODY_LIMIT: u32 = 32 << 20;
@@ -148,6 +157,13 @@ fn split(url: &str) -> (&str, &str) {
 fn now() -> Millis {
     // A clock before 1970 is none.
     Millis(worker::Date::now().as_millis())
+}
+
+/// For one sealing.
+fn nonce() -> Result<SealNonce, String> {
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce).map_err(|error| format!("no randomness: {error}"))?;
+    Ok(nonce)
 }
 
 fn random_id() -> String {

@@ -11,6 +11,8 @@ export { answer };
 
 const random = (prefix) => `${prefix}-${randomBytes(12).toString('base64url')}`;
 
+class Dropped extends Error {}
+
 export class OAuth {
   #server;
   #scripts = [];
@@ -198,12 +200,15 @@ export class OAuth {
 
   /**
    * Hold the next request of `kind`, before or after it has had its effect: `arrived` resolves when it is there;
-   * `release()` lets it go on.
+   * `release()` lets it go on, `drop()` makes as if it had never come.
    */
   hold(kind, when = 'after') {
     const hold = { kind, when };
     hold.arrived = new Promise((resolve) => (hold.arrive = resolve));
-    hold.released = new Promise((resolve) => (hold.release = resolve));
+    hold.released = new Promise((resolve) => {
+      hold.release = () => resolve(true);
+      hold.drop = () => resolve(false);
+    });
     this.#holds.push(hold);
     return hold;
   }
@@ -213,7 +218,7 @@ export class OAuth {
     if (at < 0) return;
     const [hold] = this.#holds.splice(at, 1);
     hold.arrive();
-    await hold.released;
+    if (!(await hold.released)) throw new Dropped();
   }
 
   /** Kinds of the requests since the last call. */
@@ -243,6 +248,7 @@ export class OAuth {
       else given = await handler.answer(this, { fields, query: url.searchParams, headers, bearer, host });
       await this.#pause(log.kind, 'after');
     } catch (error) {
+      if (error instanceof Dropped) return response.destroy();
       if (!(error instanceof Refusal)) console.error(error);
       given = error instanceof Refusal ? error : answer(500, { error: 'server_error' });
     }

@@ -3,6 +3,8 @@
 //! The shell moves the bytes: [`Control::board`] or [`Control::wake`], then [`Control::takeoff`], the provider,
 //! [`Control::landed`] for each answer that changes the credential, and [`Control::touched_down`] at the end.
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::Control;
 use crate::control::inquiry::Lent;
 use crate::control::record::{Kind, Record};
@@ -25,7 +27,7 @@ pub enum Boarding {
 }
 
 /// Why there is no other token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
     pub why: String,
     /// Only a person can mend it.

@@ -203,11 +203,11 @@ pub static PROVIDERS: &[Provider] = &[
         ..ROW
     },
     Provider {
-        name: "kimi",
-        account: "kimi",
+        name: "kimi-code",
+        account: "kimi-code",
         title: "Kimi for Coding",
         note: "",
-        prefix: "KIMI",
+        prefix: "KIMI_CODE",
         client: "17e5f671-d194-4dfb-9706-5516cb48c098",
         token: "https://auth.kimi.com/api/oauth/token",
         device: Some(DeviceFlow::Standard {

@@ -1,25 +1,19 @@
 //! The operator's API in the object: a request for [`crate::admin`], its reply, and what has to be done besides.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use sha2::{Digest, Sha256};
-use worker::Env;
 use worker::web_sys::{Request, Response};
 
+use super::pool::Core;
 use super::settings::Settings;
 use super::{now, platform, split};
 use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply};
 use crate::call::unescape;
-use crate::control::Control;
 use crate::fault::{Failure, Kind};
 
-/// Handle one request; `persist` stores what has changed before anything else sees it.
-pub async fn handle(
-    env: &Env,
-    control: &RefCell<Control>,
-    request: &Request,
-    persist: impl Fn() -> worker::Result<()>,
-) -> worker::Result<Response> {
+/// Handle one request. What has changed is stored before anything else sees it.
+pub async fn handle(core: &Core, request: &Request) -> worker::Result<Response> {
     let limit = u32::try_from(BODY_LIMIT).unwrap_or(u32::MAX);
     let body = match platform::read_body(request, limit).await {
         Ok(Some(bytes)) => bytes.to_vec(),
@@ -38,9 +32,9 @@ pub async fn handle(
     let headers = request.headers();
     let url = request.url();
     let (path, query) = split(&url);
-    let settings = Settings::of(env);
+    let settings = Settings::of(&core.env);
     let outcome = admin::handle(
-        &mut control.borrow_mut(),
+        &mut core.control.borrow_mut(),
         &admin::Request {
             method: &request.method(),
             path: unescape(path).trim_start_matches("/admin/api/").trim_end_matches('/'),
@@ -52,13 +46,13 @@ pub async fn handle(
             admin_key: settings.admin_key.as_ref(),
         },
     );
-    persist()?;
+    core.persist()?;
     let reply = match outcome {
         Outcome::Done(reply) => reply,
         Outcome::Errand(errand) => run(errand).await,
     };
     for effect in &reply.effects {
-        perform(env, control, effect).await;
+        perform(core, effect).await;
     }
     Ok(respond(reply))
 }
@@ -67,15 +61,9 @@ async fn run(errand: Errand) -> Reply {
     match errand {}
 }
 
-async fn perform(env: &Env, control: &RefCell<Control>, effect: &Effect) {
+async fn perform(core: &Core, effect: &Effect) {
     match effect {
-        Effect::Mirror { account } => {
-            let value = control.borrow().record(account).and_then(|record| serde_json::to_string(record).ok());
-            if let Err(error) = platform::mirror(env, &format!("account/{account}"), value).await {
-                // The object has it; the copy is for the day the object is lost.
-                worker::console_error!("mirror of account {account}: {error:?}");
-            }
-        }
+        Effect::Mirror { account } => core.mirror(account).await,
         Effect::Audit { actor, action, subject } => {
             worker::console_log!("{actor}: {action} {subject}");
         }

@@ -6,15 +6,17 @@ use std::rc::Rc;
 use worker::web_sys::AbortSignal;
 use worker::{Context, Env};
 
+use super::refresh::Wish;
 use super::settings::Settings;
 use super::stream::Body;
 use super::{now, object};
 use crate::call::{HttpRequest, HttpResponse};
-use crate::control::inquiry::{Grant, Inquiry};
+use crate::control::inquiry::{Grant, Inquiry, Lent};
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
 use crate::pool::{Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
+use crate::refresh::mark;
 use crate::upstream::{Refusal, Target};
 
 pub struct Workerd {
@@ -56,6 +58,16 @@ impl Workerd {
         }
     }
 
+    fn lent(&self, account: &str) -> Option<&Lent> {
+        self.grant.get()?.leads.iter().find(|lead| lead.candidate.account == account)?.lent.as_ref()
+    }
+
+    /// The candidate with another token than `refused`.
+    async fn renewed(&self, candidate: &Candidate, refused: &str) -> Result<Target, Fault> {
+        let wish = Wish { account: candidate.account.clone(), refused: mark(refused) };
+        object::refresh(&self.env, &wish).await?.target(candidate).ok_or(Fault::Unauthorized)
+    }
+
     /// What a break after the commitment means for the account that answered.
     pub fn judge(&self, trace: &Trace, error: &StreamError) -> Fault {
         let answered = trace.last().map(|last| Candidate {
@@ -94,12 +106,20 @@ impl Io for Workerd {
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
+        if let Some(lent) = self.lent(&candidate.account).filter(|lent| lent.is_stale(now())) {
+            return self.renewed(candidate, &lent.access).await;
+        }
         // The object may have been told of another set of accounts a moment before a deployment.
         self.find(candidate).ok_or(Fault::Unauthorized)
     }
 
-    async fn refresh(&self, _: &Target) -> Option<Target> {
-        None
+    async fn refresh(&self, target: &Target) -> Result<Target, Fault> {
+        if self.lent(&target.account).is_none_or(|lent| !lent.renews) {
+            return Err(Fault::Unauthorized);
+        }
+        let (account, provider, model) = (target.account.clone(), target.provider.clone(), target.model.clone());
+        let candidate = Candidate { account, provider, model, probe: false };
+        self.renewed(&candidate, target.credential.access.expose()).await
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {

@@ -5,11 +5,13 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 use worker::web_sys::{Request, Response};
 
+use super::refresh::Wish;
 use super::{admin, platform};
 use crate::access::Caller;
 use crate::admin::Reply;
-use crate::control::inquiry::{Denied, Grant, Inquiry, Wanted};
-use crate::fault::Failure;
+use crate::control::inquiry::{Denied, Grant, Inquiry, Lent, Wanted};
+use crate::control::renewal;
+use crate::fault::{Failure, Fault};
 use crate::json::Json;
 use crate::models::Listed;
 use crate::pool::{Denial, Settlement, shard};
@@ -58,6 +60,21 @@ pub async fn operate(env: &Env, request: &Request) -> Response {
             admin::respond(Reply::failure(&Denial::Unavailable.failure(super::now())))
         }
     }
+}
+
+/// Another token for `account` than the one of this mark.
+pub async fn refresh(env: &Env, wish: &Wish) -> Result<Lent, Fault> {
+    match ask::<Result<Lent, renewal::Denied>>(env, "/refresh", wish).await {
+        Ok(Ok(lent)) => Ok(lent),
+        Ok(Err(denied)) if denied.ended => Err(Fault::Unauthorized),
+        // It is the sign-in service that is busy; in a while the account is as good as it was.
+        Ok(Err(_)) | Err(Deaf) => Err(Fault::Overloaded),
+    }
+}
+
+/// Let the object do what is due.
+pub async fn wake(env: &Env) {
+    let _: Result<(), Deaf> = ask(env, "/wake", &()).await;
 }
 
 pub async fn models(env: &Env, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {

@@ -1,20 +1,30 @@
 //! The Durable Object around [`Control`]: load, call a pure method, persist, reply.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use worker::js_sys::Promise;
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
 use super::settings::Settings;
 use super::{admin, now};
 use crate::control::Control;
+use crate::fault::Millis;
 use crate::json;
 
-#[durable_object(fetch)]
-pub struct Pool {
-    env: Env,
-    sql: SqlStorage,
-    control: RefCell<Control>,
+#[durable_object(alarm)]
+pub struct Pool(Rc<Core>);
+
+/// What outlives one request to the object.
+pub struct Core {
+    pub state: State,
+    pub env: Env,
+    pub sql: SqlStorage,
+    pub control: RefCell<Control>,
+    /// Renewals under way, by account.
+    pub flights: RefCell<HashMap<String, Promise>>,
 }
 
 #[derive(Deserialize)]
@@ -37,17 +47,25 @@ impl DurableObject for Pool {
             // Cooldowns are relearnt from the next refusal; nobody is locked out meanwhile.
             Err(error) => worker::console_error!("the object's storage: {error}"),
         }
-        Self { env, sql, control: RefCell::new(control) }
+        Self(Rc::new(Core { state, env, sql, control: RefCell::new(control), flights: RefCell::default() }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let core = &self.0;
         if request.path().starts_with("/admin/api/") {
-            let response = admin::handle(&self.env, &self.control, request.inner(), || self.persist()).await?;
-            return Ok(response.into());
+            return Ok(admin::handle(core, request.inner()).await?.into());
         }
         let body = request.bytes().await?;
+        match request.path().as_str() {
+            "/refresh" => return Response::ok(text(&core.renewed(&read(&body)?).await?)?),
+            "/wake" => {
+                core.wake().await?;
+                return Response::ok("null");
+            }
+            _ => {}
+        }
         let reply = {
-            let mut control = self.control.borrow_mut();
+            let mut control = core.control.borrow_mut();
             match request.path().as_str() {
                 "/plan" => text(&control.plan(&read(&body)?, now())),
                 "/report" => text(&control.report(&read(&body)?, now())),
@@ -57,13 +75,28 @@ impl DurableObject for Pool {
                 _ => return Response::error("not found", 404),
             }?
         };
-        self.persist()?;
+        core.persist()?;
         Response::ok(reply)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.0.wake().await?;
+        Response::empty()
     }
 }
 
-impl Pool {
-    fn persist(&self) -> worker::Result<()> {
+impl Core {
+    /// Be woken at `at`, or before.
+    pub async fn schedule(&self, at: Millis) -> worker::Result<()> {
+        let storage = self.state.storage();
+        let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+        if storage.get_alarm().await?.is_none_or(|set| set > at) {
+            storage.set_alarm(at).await?;
+        }
+        Ok(())
+    }
+
+    pub fn persist(&self) -> worker::Result<()> {
         for row in self.control.borrow_mut().changes() {
             match row.value {
                 Some(value) => {

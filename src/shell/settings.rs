@@ -18,6 +18,8 @@ pub struct Settings {
     master_key: Option<Secret>,
     previous_master_key: Option<Secret>,
     pub accounts: Vec<Setup>,
+    /// What sign-ins are set up with.
+    sign_ins: HashMap<String, Secret>,
     /// A provider that sends nothing for so long has stalled.
     pub idle_ms: f64,
     /// A client that hears nothing for so long is told to wait.
@@ -39,6 +41,11 @@ impl Settings {
 
     pub fn vault(&self) -> Result<Vault, VaultError> {
         Vault::of(self.master_key.as_ref().map(Secret::expose), self.previous_master_key.as_ref().map(Secret::expose))
+    }
+
+    /// A variable that sets up sign-ins.
+    pub fn sign_in(&self, name: &str) -> Option<String> {
+        self.sign_ins.get(name).map(|value| value.expose().to_owned())
     }
 
     fn read(env: &Env) -> Self {
@@ -66,6 +73,11 @@ impl Settings {
             master_key: secret("SLUICE_MASTER_KEY"),
             previous_master_key: secret("SLUICE_MASTER_KEY_PREVIOUS"),
             accounts: found.setups,
+            sign_ins: names
+                .iter()
+                .filter(|name| ["_CLIENT_ID", "_CLIENT_SECRET", "_AUTH_URL"].iter().any(|end| name.ends_with(end)))
+                .filter_map(|name| Some((name.clone(), Secret::new(get(name)?))))
+                .collect(),
             idle_ms: seconds("SLUICE_IDLE_SECONDS", 120.0),
             keep_alive_ms: seconds("SLUICE_KEEP_ALIVE_SECONDS", 15.0),
             window_ms: match get("SLUICE_PACE").as_deref().map(str::trim) {

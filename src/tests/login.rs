@@ -239,11 +239,11 @@ fn every_end_says_why() {
         (vec![started.clone(), (400, json!({"error": "expired_token"}))], "the code was not used in time"),
     ];
     for (script, expected) in table {
-        let (login, _) = play(begun("kimi", Kind::Device), &script);
+        let (login, _) = play(begun("kimi-code", Kind::Device), &script);
         assert_eq!(why(&login), expected);
     }
     let patience = std::iter::once(started).chain((0..200).map(|_| (400, json!({"error": "authorization_pending"}))));
-    let (login, log) = play(begun("kimi", Kind::Device), &patience.collect::<Vec<_>>());
+    let (login, log) = play(begun("kimi-code", Kind::Device), &patience.collect::<Vec<_>>());
     assert_eq!(why(&login), "the code was not used in time");
     assert_eq!(log.lines().filter(|line| line.starts_with("POST")).count(), 180);
     let mut login = begun("iflow", Kind::Paste);
@@ -269,7 +269,7 @@ fn what_cannot_begin_says_so_at_once() {
     let none = |_: &str| None;
     let error = |name, kind, options, env: Env<'_>| begin(name, kind, options, env).err().unwrap();
     let option = |name: &str, why| BeginError::Option(name.to_owned(), why);
-    assert_eq!(error("kimi", Kind::Paste, &[], &env), BeginError::NoFlow("kimi"));
+    assert_eq!(error("kimi-code", Kind::Paste, &[], &env), BeginError::NoFlow("kimi-code"));
     assert_eq!(error("vertex", Kind::Device, &[], &env), BeginError::NoFlow("vertex"));
     let missing = BeginError::Unready(Unready::NoClientSecret("GEMINI_CLI"));
     assert_eq!(error("gemini-cli", Kind::Paste, &[], &none), missing);
@@ -285,6 +285,6 @@ fn what_cannot_begin_says_so_at_once() {
             assert_eq!(begin(provider.name, kind, &[], &env).is_ok(), has, "{} {kind:?}", provider.name);
         }
     }
-    let sealed = begun("kimi", Kind::Device).seal(&vault(), [0; 12]).unwrap();
+    let sealed = begun("kimi-code", Kind::Device).seal(&vault(), [0; 12]).unwrap();
     assert!(Login::open(&vault(), "login-2", &sealed).is_err());
 }

@@ -113,11 +113,11 @@ impl Io for Script {
         }
     }
 
-    async fn refresh(&self, target: &Target) -> Option<Target> {
-        let access = Secret::new(self.fresh.borrow_mut().pop()?);
+    async fn refresh(&self, target: &Target) -> Result<Target, Fault> {
+        let access = Secret::new(self.fresh.borrow_mut().pop().ok_or(Fault::Unauthorized)?);
         let mut renewed = target.clone();
         renewed.credential.access = access;
-        Some(renewed)
+        Ok(renewed)
     }
 
     async fn send(&self, request: HttpRequest) -> Answer {

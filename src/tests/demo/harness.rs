@@ -47,8 +47,8 @@ impl Io for Demo {
         let setup = self.setups.iter().find(|setup| setup.account.id == candidate.account).unwrap();
         Ok(setup.target(&candidate.model))
     }
-    async fn refresh(&self, _: &Target) -> Option<Target> {
-        None
+    async fn refresh(&self, _: &Target) -> Result<Target, Fault> {
+        Err(Fault::Unauthorized)
     }
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {
         self.sent.borrow_mut().push(request.url.clone());
