@@ -58,6 +58,11 @@ export function query(values) {
   return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
 }
 
+const shown = new Set();
+
+/** Something was changed from elsewhere: what is shown is asked for again. */
+export const refresh = () => Promise.all([...shown].map((load) => load()));
+
 /** What a GET answers: `{value, error, loading, reload}`, asked again every `every` ms while the page is seen. */
 export function useResource(path, { every } = {}) {
   const [state, set] = useState({ loading: true });
@@ -76,7 +81,11 @@ export function useResource(path, { every } = {}) {
   useEffect(() => {
     set({ loading: true });
     load();
-    return () => current.current?.abort();
+    shown.add(load);
+    return () => {
+      shown.delete(load);
+      current.current?.abort();
+    };
   }, [load]);
   useEffect(() => {
     if (!every) return undefined;

@@ -55,6 +55,18 @@ install_packages() {
   cp package-lock.json node_modules/.sluice-lock
 }
 
+# The console is tested in a browser, where one can be had; its tests say so where it cannot.
+install_browser() {
+  for program in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do
+    [ -x "$program" ] && return
+  done
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    say "Installing Chromium (once)."
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 && return
+  fi
+  say "Chromium is missing, so the console is not tested (Debian, Ubuntu: apt install chromium)."
+}
+
 # Without keys of its own a deployment answers nobody.
 write_dev_vars() {
   [ -e .dev.vars ] && return

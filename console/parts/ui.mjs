@@ -126,7 +126,7 @@ export function Notice({ tone = 'plain', title, children }) {
 export function Empty({ title, children, action }) {
   return html`<div class="empty">
     <svg viewBox="0 0 64 40" aria-hidden="true"><path d="M2 30c7-6 14-6 20 0s13 6 20 0 13-6 20 0" /><path d="M14 4v17M32 4v12M50 4v17" /></svg>
-    <h3>${title}</h3>
+    <h2>${title}</h2>
     ${children && html`<p>${children}</p>`} ${action}
   </div>`;
 }

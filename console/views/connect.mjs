@@ -5,6 +5,7 @@ import { CLIENTS } from '../connect/clients.mjs';
 import { html, useState } from '../parts/html.mjs';
 import { remember, remembered } from '../parts/client_key.mjs';
 import { attempt } from '../parts/feedback.mjs';
+import { namesOf } from '../parts/models.mjs';
 import { Button, Card, Code, Copy, Notice, Page, Text } from '../parts/ui.mjs';
 import { t } from '../strings.mjs';
 
@@ -57,11 +58,6 @@ export default function Connect() {
       </div>
     <//>
   <//>`;
-}
-
-export function namesOf(value) {
-  const items = value?.items ?? value?.models ?? value?.data ?? value ?? [];
-  return Array.isArray(items) ? items.map((one) => (typeof one === 'string' ? one : (one.id ?? one.name ?? one.model))).filter(Boolean) : [];
 }
 
 /** A model that the client would ask for anyway, if there is one. */

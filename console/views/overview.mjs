@@ -55,9 +55,11 @@ const tally = (items) =>
   }, {});
 
 /** All tokens of a row, whichever buckets it tells. */
-const tokensOf = (row) =>
-  row.tokens ?? Object.entries(row).reduce((sum, [name, value]) => (name.endsWith('_tokens') || ['input', 'output', 'cache_read', 'cache_write'].includes(name) ? sum + value : sum), 0);
-const costOf = (row) => row.cost ?? row.cost_micro ?? row.micro ?? 0;
+const tokensOf = (row) => row.tokens ?? ['input', 'cache_read', 'cache_write', 'output'].reduce((sum, name) => sum + (row[name] ?? 0), 0);
+const costOf = (row) => row.cost ?? 0;
+
+/** Days are counted from 1970, or written as dates. */
+const dayOf = (day) => (typeof day === 'string' ? Date.parse(`${day}T00:00:00Z`) : day < 1e6 ? day * 86_400_000 : day);
 
 const METRICS = [
   ['requests', 'Requests', (row) => row.requests ?? 0, compact],
@@ -70,12 +72,12 @@ function Figures({ value, days }) {
   const [metric, setMetric] = useState('requests');
   const [, title, measure, format] = METRICS.find(([name]) => name === metric);
   const chart = useMemo(
-    () => ({ days: byDay.map(({ day }) => (typeof day === 'number' ? day : Date.parse(`${day}T00:00:00Z`))), series: [{ label: t(title), values: byDay.map(measure), tone: 'accent' }] }),
+    () => ({ days: byDay.map(({ day }) => dayOf(day)), series: [{ label: t(title), values: byDay.map(measure), tone: 'accent' }] }),
     [byDay, metric],
   );
   const requests = totals.requests ?? 0;
   const hit = totals.cache_hit;
-  const saved = totals.saved ?? totals.saved_micro ?? 0;
+  const saved = totals.saved ?? 0;
   return html`<dl class="figures">
       <div><dt>${t('Requests')}</dt><dd>${compact(requests)}<small>${t('{share} errors', { share: percent(requests > 0 ? (totals.errors ?? 0) / requests : 0) })}</small></dd></div>
       <div><dt>${t('Tokens used')}</dt><dd>${compact(tokensOf(totals))}<small>${t('{share} from caches', { share: percent(hit) })}</small></dd></div>

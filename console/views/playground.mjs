@@ -5,11 +5,11 @@ import { PROTOCOLS, play } from '../connect/protocols.mjs';
 import { html, useEffect, useRef, useState } from '../parts/html.mjs';
 import { remember, remembered } from '../parts/client_key.mjs';
 import { attempt } from '../parts/feedback.mjs';
+import { namesOf } from '../parts/models.mjs';
 import { Area, Button, Card, Choice, Copy, Notice, Page, Text } from '../parts/ui.mjs';
 import { Badge } from '../parts/account_state.mjs';
 import { bytes, ms } from '../parts/format.mjs';
 import { t } from '../strings.mjs';
-import { namesOf } from './connect.mjs';
 
 /** Of a stream's raw text: 256 KiB, more than anybody reads. */
 const SHOWN = 256 << 10;

@@ -9,7 +9,7 @@ import { Button, Card, Choice, Empty, Loaded, MoreButton, Page, Segments, Text }
 import { compact, money, ms } from '../parts/format.mjs';
 import { t } from '../strings.mjs';
 import Request from './requests/request.mjs';
-import { costOf, failed, tokensOf } from './requests/row.mjs';
+import { failed, listOf, tokensOf } from './requests/row.mjs';
 
 /** Rows that the live list keeps: more cannot be read. */
 const KEPT = 200;
@@ -92,17 +92,17 @@ function Rows({ items }) {
   return html`<table class="data">
     <thead><tr><th>${t('When')}</th><th>${t('Model')}</th><th>${t('Token')}</th><th>${t('Account')}</th><th class="right">${t('Tokens used')}</th><th class="right">${t('Cost')}</th><th class="right">${t('First words')}</th><th>${t('Outcome')}</th></tr></thead>
     <tbody>${items.map((row) => {
-      const { id, at, time, created, model, requested_model: asked, token_name: tokenName, token, account_label: label, account, ttft_ms: ttft, attempts } = row;
-      const tries = Array.isArray(attempts) ? attempts.length : (attempts ?? 1);
+      const { id, at, model, token, token_name: tokenName, account, account_label: label, cost, first_ms: first, status, attempts } = row;
+      const tries = listOf(attempts).length;
       return html`<tr key=${id}>
-        <td><a href=${link('requests', id)}>${clock(at ?? time ?? created)}</a></td>
-        <td data-label=${t('Model')}><code>${asked ?? model}</code></td>
+        <td><a href=${link('requests', id)}>${clock(at)}</a></td>
+        <td data-label=${t('Model')}><code>${model}</code></td>
         <td data-label=${t('Token')}>${tokenName || token || t('operator')}</td>
         <td data-label=${t('Account')}>${label || account || '–'}${tries > 1 && html` <span class="tag">${t('{n} tries', { n: tries })}</span>`}</td>
         <td class="right" data-label=${t('Tokens used')}>${compact(tokensOf(row))}</td>
-        <td class="right" data-label=${t('Cost')}>${money(costOf(row))}</td>
-        <td class="right" data-label=${t('First words')}>${ms(ttft ?? row.ttft)}</td>
-        <td data-label=${t('Outcome')}><${Badge} tone=${failed(row) ? 'bad' : 'good'}>${row.status ?? row.end ?? ''}<//></td>
+        <td class="right" data-label=${t('Cost')}>${money(cost)}</td>
+        <td class="right" data-label=${t('First words')}>${ms(first)}</td>
+        <td data-label=${t('Outcome')}><${Badge} tone=${failed(row) ? 'bad' : 'good'}>${status || '–'}<//></td>
       </tr>`;
     })}</tbody>
   </table>`;

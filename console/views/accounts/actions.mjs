@@ -1,6 +1,6 @@
 // What can be done with one account, wherever it is shown.
 
-import { api } from '../../api.mjs';
+import { api, refresh } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
 import { Dialog, attempt, say } from '../../parts/feedback.mjs';
 import { go, link } from '../../parts/router.mjs';
@@ -28,10 +28,10 @@ export function Actions({ account, reload, small, onGone }) {
   const remove = async () => {
     const { ok, value } = await attempt(() => api('DELETE', path(id)));
     if (!ok) return;
-    const undo = () => attempt(() => api('POST', `undo/${encodeURIComponent(value?.undo ?? id)}`), t('It is back.')).then(reload);
+    const undo = () => attempt(() => api('POST', `undo/${encodeURIComponent(value?.undo ?? id)}`), t('It is back.')).then(refresh);
     say(t('{name} is deleted.', { name: account.label || id }), { action: { label: t('Undo'), run: undo } });
-    onGone?.();
-    reload();
+    if (onGone) onGone();
+    else reload();
   };
   const rests = state.name === 'cooling' || state.name === 'probing' || state.models?.length > 0;
   return html`<div class="actions">

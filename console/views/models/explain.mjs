@@ -8,6 +8,9 @@ import { Countdown, clock } from '../../parts/time.mjs';
 import { Button, Card, Choice, Empty, More, Notice, Text, wordsOf } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 
+/** Of those that are not asked. */
+const SHOWN = 30;
+
 export function Explain({ model: first }) {
   const [model, setModel] = useState(first ?? '');
   const [protocol, setProtocol] = useState('chat');
@@ -38,27 +41,38 @@ export function Explain({ model: first }) {
 }
 
 function Answer({ answer }) {
-  const asked = answer.candidates ?? answer.accounts ?? [];
-  const chosen = answer.chosen ?? answer.choice ?? asked.find((one) => one.chosen)?.account ?? answer.order?.[0];
-  if (asked.length === 0) {
-    return html`<${Empty} title=${t('Nobody would answer')}>${answer.error?.message ?? answer.why ?? t('No account offers this model.')}<//><${Raw} answer=${answer} />`;
-  }
-  return html`<ol class="chain">${asked.map((one, at) => {
-      const id = one.account ?? one.id;
-      const fits = one.eligible ?? one.ready ?? !(one.why ?? one.reason ?? one.until);
-      const why = one.why ?? one.reason ?? one.words;
-      const until = one.until ?? one.state?.until;
-      return html`<li key=${`${id}/${one.model}/${at}`}>
-        <span class="step">${at + 1}</span>
-        <div>
-          <a href=${link('accounts', id)}>${one.label || id}</a> <span class="soft">${one.provider}${one.model ? ` · ${one.model}` : ''}</span>
-          ${id === chosen && html` <${Badge} tone="good">${t('would answer')}<//>`} ${!fits && html` <${Badge} tone="warn">${t('not now')}<//>`}
-          <p class="facts-line soft">${[one.tier !== undefined && t('tier {n}', { n: one.tier + 1 }), one.priority !== undefined && t('priority {n}', { n: one.priority }), one.weight !== undefined && t('weight {n}', { n: one.weight })].filter(Boolean).join(' · ')}</p>
-          ${why && html`<p class="soft">${typeof why === 'string' ? why : JSON.stringify(why)} ${until && html`${t('until {time}', { time: clock(until) })} <${Countdown} until=${until} />`}</p>`}
-        </div>
-      </li>`;
-    })}</ol>
+  const { order, denial, accounts } = answer;
+  const place = new Map(order.map(({ account, model }, at) => [`${account}/${model}`, at]));
+  const others = accounts.filter(({ account, model }) => !place.has(`${account}/${model}`));
+  const asked = order.map((one) => accounts.find(({ account, model }) => account === one.account && model === one.model) ?? one);
+  return html`${asked.length === 0 && html`<${Notice} tone="warn" title=${t('Nobody would answer')}>${denied(denial)}<//>`}
+    <ol class="chain">${asked.map((one, at) => html`<${Considered} key=${at} one=${one} step=${at + 1} first=${at === 0} />`)}</ol>
+    ${others.length > 0 &&
+    html`<h3 class="spaced">${t('Not asked')}</h3>
+      <ol class="chain spaced">${others.slice(0, SHOWN).map((one) => html`<${Considered} one=${one} step="–" />`)}</ol>
+      ${others.length > SHOWN && html`<p class="soft">${t('and {n} more', { n: others.length - SHOWN })}</p>`}`}
     <${Raw} answer=${answer} />`;
+}
+
+function denied(denial) {
+  const rest = denial?.cooling ?? denial?.busy;
+  if (!rest) return t('No account offers this model.');
+  return html`${rest.why ?? t('All accounts have as many calls as they may.')} ${t('until {time}', { time: clock(rest.until) })} <${Countdown} until=${rest.until} />`;
+}
+
+function Considered({ one, step, first }) {
+  const { account, label, provider, model, tier, priority, weight, state, words, broken } = one;
+  const rest = state?.cooling ?? state?.probing;
+  const facts = [tier !== undefined && t('tier {n}', { n: tier + 1 }), priority !== undefined && t('priority {n}', { n: priority }), weight !== undefined && t('weight {n}', { n: weight })];
+  return html`<li>
+    <span class="step">${step}</span>
+    <div>
+      <a href=${link('accounts', account)}>${label || account}</a> <span class="soft">${provider} · ${model}</span> ${first && html`<${Badge} tone="good">${t('would answer')}<//>`}
+      <p class="soft">${facts.filter(Boolean).join(' · ')}</p>
+      ${rest ? html`<p class="soft">${rest.why} ${t('until {time}', { time: clock(rest.until) })} <${Countdown} until=${rest.until} /></p>` : step === '–' && html`<p class="soft">${words}</p>`}
+      ${broken && html`<p class="soft">${t('Its provider fails nearly always now; others go first.')}</p>`}
+    </div>
+  </li>`;
 }
 
 const Raw = ({ answer }) => html`<div class="spaced"><${More} title=${t('As JSON')}><pre class="mono scroll">${JSON.stringify(answer, null, 2)}</pre><//></div>`;

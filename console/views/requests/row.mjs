@@ -1,8 +1,21 @@
-// What a row of the usage log says, whichever version wrote it.
+// What a row of the usage log says.
 
-const BUCKETS = ['input_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cache_write_long_tokens', 'output_tokens', 'input', 'cache_read', 'cache_write', 'cache_write_long', 'output'];
+/** The disjoint buckets that a call's tokens fall into. */
+const BUCKETS = ['input', 'cache_read', 'cache_write', 'cache_write_long', 'output'];
 
-export const buckets = (row) => BUCKETS.map((name) => [name, row[name] ?? row.usage?.[name]]).filter(([, value]) => typeof value === 'number');
-export const tokensOf = (row) => row.tokens ?? buckets(row).reduce((sum, [, value]) => sum + value, 0);
-export const costOf = (row) => row.cost ?? row.cost_micro ?? row.micro ?? 0;
-export const failed = (row) => (typeof row.status === 'number' ? row.status >= 400 : row.error !== undefined && row.error !== null) || ['cut', 'error', 'failed'].includes(row.end ?? row.end_reason);
+export const buckets = (row) => BUCKETS.map((name) => [name, row[name]]).filter(([, value]) => value > 0);
+export const tokensOf = (row) => buckets(row).reduce((sum, [, value]) => sum + value, 0);
+export const failed = (row) => row.status >= 400;
+
+/** The database keeps lists as text. */
+export const listOf = (value) => {
+  if (Array.isArray(value)) return value;
+  try {
+    return JSON.parse(value ?? '[]');
+  } catch {
+    return [];
+  }
+};
+
+/** The log's words for how a call ended. */
+export const ENDS = { answered: 'answered', left: 'the client left', lapsed: 'never told', unasked: 'nobody was asked' };

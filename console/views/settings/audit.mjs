@@ -15,8 +15,8 @@ export function Audit() {
             ? html`<${Empty} title=${t('Nothing was changed yet')}>${t('Every change made here or by a script is listed, with who made it.')}<//>`
             : html`<table class="data spaced">
                 <thead><tr><th>${t('When')}</th><th>${t('Who')}</th><th>${t('What')}</th><th>${t('Of what')}</th></tr></thead>
-                <tbody>${list.items.map((one) => html`<tr key=${one.id ?? one.at}>
-                  <td>${stamp(one.at ?? one.time)}</td><td data-label=${t('Who')}>${one.actor}</td><td data-label=${t('What')}><code>${one.action}</code></td><td data-label=${t('Of what')}>${one.subject ?? '–'}</td>
+                <tbody>${list.items.map((one) => html`<tr key=${one.seq}>
+                  <td>${stamp(one.at)}</td><td data-label=${t('Who')}>${one.actor}</td><td data-label=${t('What')}><code>${one.action}</code></td><td data-label=${t('Of what')}>${one.subject ?? '–'}</td>
                 </tr>`)}</tbody>
               </table>`}
       <//>

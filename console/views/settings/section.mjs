@@ -1,17 +1,21 @@
 // One part of the configuration document, as JSON with the schema's errors at their lines.
 
+import { useResource } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
 import { useConfig } from '../../parts/config.mjs';
 import { Editor, parse } from '../../parts/editor.mjs';
-import { Button, Card, Code, Loaded, More } from '../../parts/ui.mjs';
+import { Button, Card, Code, Empty, Loaded, More } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 
 export function Section({ part, title, lead, empty, example }) {
   const config = useConfig();
+  const schema = useResource('config/schema');
+  const known = schema.value === undefined || part in (schema.value.properties ?? {});
   return html`<${Card} title=${title}>
     <p class="soft">${lead}</p>
-    <div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} />`}<//></div>
-    ${example && html`<div class="spaced"><${More} title=${t('An example')}><${Code} title="JSON" text=${JSON.stringify(example, null, 2)} /><//></div>`}
+    ${!known && html`<${Empty} title=${t('Not available')}>${t('This deployment’s version does not offer this yet. Deploy a newer one to have it.')}<//>`}
+    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} />`}<//></div>`}
+    ${known && example && html`<div class="spaced"><${More} title=${t('An example')}><${Code} title="JSON" text=${JSON.stringify(example, null, 2)} /><//></div>`}
   <//>`;
 }
 

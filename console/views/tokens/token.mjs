@@ -1,6 +1,6 @@
 // One token: what it used, what it may, its key.
 
-import { api, useResource } from '../../api.mjs';
+import { api, refresh, useResource } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
 import { Dialog, attempt, say } from '../../parts/feedback.mjs';
 import { go } from '../../parts/router.mjs';
@@ -25,7 +25,7 @@ export default function Token({ id }) {
   const remove = async () => {
     const { ok, value } = await attempt(() => api('DELETE', path));
     if (!ok) return;
-    const undo = value?.undo ? { action: { label: t('Undo'), run: () => attempt(() => api('POST', `undo/${encodeURIComponent(value.undo)}`), t('It is back.')) } } : {};
+    const undo = value?.undo ? { action: { label: t('Undo'), run: () => attempt(() => api('POST', `undo/${encodeURIComponent(value.undo)}`), t('It is back.')).then(refresh) } } : {};
     say(t('{name} is deleted.', { name: token.name || id }), undo);
     go('tokens');
   };
