@@ -8,6 +8,7 @@ mod accounts;
 mod config;
 mod credential;
 pub mod session;
+mod transfer;
 
 use std::time::Duration;
 
@@ -164,6 +165,8 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["accounts", rest @ ..] => accounts::handle(control, request, rest, &actor),
         ["config", rest @ ..] => config::handle(control, request, rest, &actor),
         ["route", "explain"] => only(request, "POST").and_then(|()| config::explain(control, request)),
+        ["import"] => transfer::import(control, request, &actor),
+        ["export"] => transfer::export(control, request, &actor),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["undo", id] => only(request, "POST").and_then(|()| accounts::undo(control, request, id, &actor)),
         _ => Err(unknown(request)),

@@ -119,6 +119,11 @@ impl Clients {
         self.clients.get(id).map(|client| &client.token)
     }
 
+    /// Whether some token has, or had lately, the key of this hash.
+    pub fn knows(&self, hash: &str) -> bool {
+        self.hashes.contains_key(hash)
+    }
+
     pub fn view(&self, id: &str, now: Millis) -> Option<View> {
         self.clients.get(id).map(|client| client.view(now))
     }

@@ -261,14 +261,29 @@ impl Control {
         self.store(record, None, now).is_ok()
     }
 
-    /// Whether an account of `provider` has this very key.
-    pub fn holds(&mut self, provider: &str, credential: &Credential) -> bool {
-        let ids: Vec<String> =
-            self.setups.values().filter(|s| s.account.provider == provider).map(|s| s.account.id.clone()).collect();
-        ids.iter().any(|id| {
-            self.open(id);
-            self.setups.get(id).is_some_and(|setup| setup.credential.access.expose() == credential.access.expose())
-        })
+    /// The account of `provider` that is the same as one with `credential`, and the credential it has.
+    pub fn twin(&mut self, provider: &str, credential: &Credential) -> Option<(String, Credential)> {
+        let of = |setup: &&Setup| setup.account.provider == provider;
+        let ids: Vec<String> = self.setups.values().filter(of).map(|setup| setup.account.id.clone()).collect();
+        for id in ids {
+            self.open(&id);
+            let Some(setup) = self.setups.get(&id) else { continue };
+            if same(&setup.credential, credential) {
+                return Some((id, setup.credential.clone()));
+            }
+        }
+        None
+    }
+
+    /// Whether the seal of `record` can be broken here.
+    pub fn opens(&self, record: &Record) -> Result<(), Failure> {
+        let vault = self.vault.as_ref().map_err(locked)?;
+        let opened = vault.open(&record.id, record.kind.word(), &record.sealed);
+        opened.map(drop).map_err(|error| Failure::new(Kind::InvalidRequest, error.to_string()))
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
     }
 
     pub fn pool(&mut self) -> &mut Pool {
@@ -402,4 +417,16 @@ impl Control {
 /// Why nothing can be sealed or opened, to the operator.
 fn locked(error: &VaultError) -> Failure {
     Failure::new(Kind::Internal, error.to_string()).code("vault_locked")
+}
+
+/// One key, or one person's login: a token that was renewed elsewhere is of the same account.
+fn same(a: &Credential, b: &Credential) -> bool {
+    let text = |secret: &crate::upstream::Secret| (!secret.is_empty()).then(|| secret.expose().to_owned());
+    let equal = |a: Option<String>, b: Option<String>| a.is_some() && a == b;
+    let refresh = |credential: &Credential| credential.refresh.as_ref().and_then(text);
+    let person = |credential: &Credential| {
+        let named = ["account_id", "email"].iter().find_map(|name| credential.detail(name));
+        named.filter(|_| credential.refresh.is_some()).map(str::to_owned)
+    };
+    equal(text(&a.access), text(&b.access)) || equal(refresh(a), refresh(b)) || equal(person(a), person(b))
 }

@@ -369,7 +369,7 @@ fn add_key(
     let own = Change { provider: Some(provider), label: change.label.clone(), ..Change::default() };
     let mut record = begin(control, &own, kind, request.now)?;
     change.apply(&mut record)?;
-    if control.holds(&record.provider, &credential) {
+    if control.twin(&record.provider, &credential).is_some() {
         return Err(Failure::invalid("keys", "is there already"));
     }
     let id = record.id.clone();

@@ -3,6 +3,7 @@
 mod accounts;
 mod config;
 mod sessions;
+mod transfer;
 
 use std::cell::Cell;
 
@@ -27,7 +28,11 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        let vault = Vault::of(Some("a master key of the tests"), None);
+        Self::with_master("a master key of the tests")
+    }
+
+    pub fn with_master(key: &str) -> Self {
+        let vault = Vault::of(Some(key), None);
         let setups = setups(&[("OPENAI_API_KEY", "sk-proj-of-the-deployment")]);
         let control = Control::new(setups, vault, true);
         Self { control, now: 1_000_000, count: Cell::new(0), admin_key: Some(Secret::new(ADMIN_KEY)) }
