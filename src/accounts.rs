@@ -224,7 +224,7 @@ pub fn upstream(provider: &str, protocol: Option<&str>) -> Result<&'static dyn U
 /// The name under which `provider` is known here.
 pub fn canonical(provider: &str) -> String {
     let name = normal(provider.trim());
-    known().into_iter().find(|known| known.answers_to(&name)).map_or(name, |known| known.name)
+    known_as(&name).map_or(name, |known| known.name)
 }
 
 /// A provider that an operator can add an account of.

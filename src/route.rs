@@ -69,7 +69,7 @@ pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<As
     };
     let pinned = pinned.or(label);
     let named = pinned.or_else(|| model.split_once('/').map(|(provider, _)| provider));
-    let goals = match named.and_then(|name| setups.iter().find(|setup| setup.answers_to(name))) {
+    let goals = match named.and_then(|name| named_as(name, setups)) {
         Some(setup) => vec![goal(setup, own_name(setup, model))],
         None if pinned.is_some() => Vec::new(),
         None => offering(model, setups),
@@ -87,7 +87,7 @@ fn label(model: &str) -> (Option<&str>, &str) {
 fn labeled<'a>(label: &str, setups: &'a [Setup]) -> Option<&'a str> {
     let whole = label.replace(' ', "-");
     let first = label.split(' ').next().unwrap_or_default();
-    let setup = [whole.as_str(), first].into_iter().find_map(|name| setups.iter().find(|s| s.answers_to(name)))?;
+    let setup = [whole.as_str(), first].into_iter().find_map(|name| named_as(name, setups))?;
     Some(&setup.account.provider)
 }
 
@@ -102,7 +102,7 @@ fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
 /// Anything of one provider, for a relay that does not know what it carries. An account restricted to some models is
 /// not asked: nobody could tell whether this is one of them.
 pub fn whatever(provider: &str, setups: &[Setup]) -> Option<Ask> {
-    let setup = setups.iter().find(|setup| setup.answers_to(provider))?;
+    let setup = named_as(provider, setups)?;
     Some(Ask { tiers: vec![vec![goal(setup, "")]], ..Ask::default() })
 }
 
@@ -110,6 +110,14 @@ pub fn whatever(provider: &str, setups: &[Setup]) -> Option<Ask> {
 pub fn unknown(model: &str) -> Failure {
     let message = format!("no account offers the model {}", printable(model));
     Failure { param: Some("model".to_owned()), ..Failure::new(Kind::NotFound, message).code("model_not_found") }
+}
+
+/// An account of the provider that `name` means: of the one so called, else of one that also answers to it.
+pub fn named_as<'a>(name: &str, setups: &'a [Setup]) -> Option<&'a Setup> {
+    let mut answering = setups.iter().filter(|setup| setup.answers_to(name));
+    let first = answering.next()?;
+    let is_own = |setup: &&Setup| setup.account.provider.eq_ignore_ascii_case(name);
+    Some(std::iter::once(first).chain(answering).find(is_own).unwrap_or(first))
 }
 
 /// Whether a path segment or a header may name a provider.

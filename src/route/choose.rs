@@ -7,7 +7,7 @@
 
 use super::document::{Candidate, Document, Route, Traits};
 use super::preferences::{Preferences, Provider, Sort, suffixes};
-use super::{Needs, is_provider, resolve, unknown};
+use super::{Needs, is_provider, named_as, resolve, unknown};
 use crate::accounts::Setup;
 use crate::call::printable;
 use crate::catalogue::{self, Modality};
@@ -123,7 +123,7 @@ fn stand_ins(document: &Document, tiers: &[Vec<Goal>], setups: &[Setup]) -> Vec<
     for goal in tiers.iter().flatten() {
         let fits = |key: &str| key == goal.provider || pattern::any(&[key], &goal.model);
         for other in document.fallbacks.iter().filter(|(key, _)| fits(key)).flat_map(|(_, others)| others) {
-            let goals = match setups.iter().find(|setup| setup.answers_to(other)) {
+            let goals = match named_as(other, setups) {
                 // A provider alone serves the same model, if it has it.
                 Some(setup) if serves(setup, &goal.model) => vec![super::goal(setup, &goal.model)],
                 Some(_) => Vec::new(),

@@ -127,3 +127,21 @@ fn providers_are_known_by_all_their_names_and_only_when_configured() {
         assert_eq!(is_provider(name, &setups), known, "{name}");
     }
 }
+
+#[test]
+fn a_name_that_two_answer_to_is_the_one_that_is_so_called() {
+    let mut setups = setups(&[("CLAUDE_API_KEY", "k")]);
+    let asked = |setups: &[crate::accounts::Setup]| {
+        resolve("claude/claude-sonnet-5", None, setups).unwrap().tiers[0][0].provider.clone()
+    };
+    assert_eq!(asked(&setups), "anthropic");
+    let record = crate::control::record::Record {
+        id: "claude-1".to_owned(),
+        provider: "claude".to_owned(),
+        weight: 1,
+        enabled: true,
+        ..Default::default()
+    };
+    setups.push(crate::accounts::stored(&record).unwrap());
+    assert_eq!(asked(&setups), "claude");
+}
