@@ -35,10 +35,13 @@ export function StateWords({ state, onEnd, short }) {
   return lines.length > 0 ? html`<div class="state-words">${lines}</div>` : null;
 }
 
+/** What the API says of a rest begins with how long it was when it was asked; here a clock says that. */
+const reason = (why) => why?.replace(/^(cooling for \d+ s|one call is finding out): /, '');
+
 function Until({ label, until, why, onEnd }) {
   return html`<p>
     ${label} ${until && html`<span>${t('until {time}', { time: clock(until) })} <${Countdown} until=${until} onEnd=${onEnd} /></span>`}
-    ${why && html`<span class="why">${why}</span>`}
+    ${why && html`<span class="why">${reason(why)}</span>`}
   </p>`;
 }
 

@@ -58,7 +58,7 @@ export default {
   'fill one before the next': '用满一个再用下一个',
   'Its provider fails nearly always now; others go first.': '它的提供商现在几乎总是失败，其他账号优先。',
   'Model, or provider/model': '模型，或 提供商/模型',
-  'Not asked': '不会调用',
+  'The others': '其他账号',
   Prefer: '优先',
   'the cheapest': '最便宜的',
   'the fastest': '吞吐最高的',

@@ -68,7 +68,7 @@ function Row({ account, reload }) {
     <div>
       <div class="title"><a href=${link('accounts', id)}>${label || id}</a><span class="tag">${provider}</span></div>
       <div class="facts">
-        ${hint && html`<code>${hint}</code>`}
+        ${hint && hint !== '…' && html`<code>${hint}</code>`}
         <span>${t('priority {n}', { n: priority })}</span>
         ${weight !== 1 && html`<span>${t('weight {n}', { n: weight })}</span>`}
         ${group && html`<span>${group}</span>`}

@@ -2,7 +2,7 @@
 
 import { api, useResource } from '../api.mjs';
 import { CLIENTS } from '../connect/clients.mjs';
-import { html, useState } from '../parts/html.mjs';
+import { html, useRef, useState } from '../parts/html.mjs';
 import { remember, remembered } from '../parts/client_key.mjs';
 import { attempt } from '../parts/feedback.mjs';
 import { namesOf } from '../parts/models.mjs';
@@ -21,6 +21,12 @@ export default function Connect() {
   const models = useResource('models');
   const names = namesOf(models.value);
   const client = CLIENTS.find(({ id }) => id === chosen);
+  const settings = useRef();
+  const show = (id) => {
+    choose(id);
+    // On a narrow screen the settings are below the list.
+    if (settings.current.getBoundingClientRect().top > innerHeight - 120) settings.current.scrollIntoView({ block: 'start' });
+  };
   const put = (value) => (setKey(value), remember(value));
   const make = async () => {
     const { ok, value } = await attempt(() => api('POST', 'tokens', { name: client.name }), t('A token for {name} is made. Copy the settings now: the key is not shown again.', { name: client.name }));
@@ -30,7 +36,7 @@ export default function Connect() {
   const parts = client.parts({ address: location.origin, key: key || PLACE, model: used });
   return html`<${Page} title=${t('Connect')} lead=${t('Every client that speaks OpenAI, Anthropic, Gemini or Ollama. One address, one key.')}>
     <${Card}>
-      <dl class="facts-list">
+      <dl class="addresses">
         <div><dt>${t('Address')}</dt><dd><code>${location.origin}</code> <${Copy} text=${location.origin} /></dd></div>
         <div><dt>${t('Address for OpenAI clients')}</dt><dd><code>${location.origin}/v1</code> <${Copy} text=${`${location.origin}/v1`} /></dd></div>
       </dl>
@@ -41,22 +47,26 @@ export default function Connect() {
         <footer><${Button} onClick=${make}>${t('Make a token for {name}', { name: client.name })}<//></footer>
       </div>
     <//>
-    ${KINDS.map(
-      ([kind, title]) => html`<div key=${kind}>
-        <h2 class="kind">${t(title)}</h2>
-        <div class="tiles">${CLIENTS.filter((one) => one.kind === kind).map((one) => html`<button type="button" class="tile" aria-pressed=${String(one.id === chosen)} onClick=${() => choose(one.id)}><strong>${one.name}</strong></button>`)}</div>
-      </div>`,
-    )}
-    <${Card} title=${client.name}>
-      <div class="stack" aria-live="polite">
-        ${parts.map(({ title, text, rows }) =>
-          rows
-            ? html`<div><h3>${title}</h3><table class="data settings"><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td><td class="right"><${Copy} text=${value} /></td></tr>`)}</tbody></table></div>`
-            : html`<${Code} title=${t(title)} text=${text} />`,
-        )}
-        ${!key && html`<${Notice}>${t('Put your key where it says {place}.', { place: PLACE })}<//>`}
+    <div class="connect">
+      <div>${KINDS.map(
+        ([kind, title]) => html`<div key=${kind}>
+          <h2 class="kind">${t(title)}</h2>
+          <div class="tiles">${CLIENTS.filter((one) => one.kind === kind).map((one) => html`<button type="button" class="tile" aria-pressed=${String(one.id === chosen)} onClick=${() => show(one.id)}>${t(one.name)}</button>`)}</div>
+        </div>`,
+      )}</div>
+      <div ref=${settings}>
+        <${Card} title=${t(client.name)}>
+          <div class="stack" aria-live="polite">
+            ${parts.map(({ title, text, rows }) =>
+              rows
+                ? html`<div><h3>${title}</h3><table class="data settings"><tbody>${rows.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td><td class="right"><${Copy} text=${value} /></td></tr>`)}</tbody></table></div>`
+                : html`<${Code} title=${t(title)} text=${text} />`,
+            )}
+            ${!key && html`<${Notice}>${t('Put your key where it says {place}.', { place: PLACE })}<//>`}
+          </div>
+        <//>
       </div>
-    <//>
+    </div>
   <//>`;
 }
 

@@ -48,7 +48,7 @@ function Answer({ answer }) {
   return html`${asked.length === 0 && html`<${Notice} tone="warn" title=${t('Nobody would answer')}>${denied(denial)}<//>`}
     <ol class="chain">${asked.map((one, at) => html`<${Considered} key=${at} one=${one} step=${at + 1} first=${at === 0} />`)}</ol>
     ${others.length > 0 &&
-    html`<h3 class="spaced">${t('Not asked')}</h3>
+    html`<h3 class="spaced">${t('The others')}</h3>
       <ol class="chain spaced">${others.slice(0, SHOWN).map((one) => html`<${Considered} one=${one} step="–" />`)}</ol>
       ${others.length > SHOWN && html`<p class="soft">${t('and {n} more', { n: others.length - SHOWN })}</p>`}`}
     <${Raw} answer=${answer} />`;
