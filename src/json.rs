@@ -3,6 +3,7 @@
 
 mod place;
 mod shape;
+pub mod strings;
 mod write;
 
 use std::borrow::Cow;
@@ -192,6 +193,11 @@ impl Body {
 
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// Where the value of one member is.
+    pub fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.index.iter().find(|(k, _)| k == key).map(|(_, span)| span.clone())
     }
 
     /// The source text of one member.

@@ -52,7 +52,7 @@ pub fn path(text: &[u8], consumed: usize) -> String {
 }
 
 /// Bytes before the quote that ends a string.
-fn string(rest: &[u8]) -> usize {
+pub fn string(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = rest.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
