@@ -170,7 +170,7 @@ impl Control {
         let (payer, headers) = held.map_or((None, Vec::new()), |(payer, headers)| (Some(payer), headers));
         let candidates = plan.candidates.into_iter();
         let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
-        Ok(Grant { lease: plan.lease, leads, estimate: false, payer, headers })
+        Ok(Grant { lease: plan.lease, leads, payer, headers, ..Grant::default() })
     }
 
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {

@@ -4,17 +4,21 @@
 //! next candidate unseen; a fault of the request itself ends the call. Nobody is tried twice, nobody sleeps.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::call::{Call, HttpRequest, HttpResponse, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
+use crate::filter::Hits;
 use crate::ir::event::Usage;
+use crate::passing::Passing;
 use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
 use crate::pump::{Answering, Pump, failure_of};
-use crate::upstream::{Payload, Reading, Refusal, Target, payload};
+use crate::upstream::{Payload, Reading, Refusal, Target, payload_through};
 
 /// A provider's body. One per runtime.
 pub trait Source {
@@ -33,6 +37,11 @@ pub trait Io {
     /// Renew a refused credential, once. The fault is what is left to say of the account if that fails.
     async fn refresh(&self, target: &Target) -> Result<Target, Fault>;
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Self::Body>, Fault>;
+    /// The rules and filters of a call that has been planned; `None` costs nothing.
+    fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
+        let _ = call;
+        Ok(None)
+    }
     /// Bookkeeping. Must not delay the answer.
     fn report(&self, settlement: Settlement);
 }
@@ -66,6 +75,8 @@ pub struct Trace {
     pub attempts: Vec<Attempt>,
     /// How many candidates were asked; those already reported are no longer among `attempts`.
     pub tried: usize,
+    /// What filters find, until the end of the answer.
+    pub hits: Option<Rc<RefCell<Hits>>>,
 }
 
 impl Trace {
@@ -100,6 +111,15 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
         Err(failure) => return Reply::Refused(refuse(call, &failure, Trace::default())),
     };
     let mut trace = Trace { lease: plan.lease, ..Trace::default() };
+    let passing = match io.passing(call) {
+        Ok(passing) => passing,
+        Err(failure) => {
+            io.report(trace.settle(Outcome::Answered, Usage::default()));
+            return Reply::Refused(refuse(call, &failure, trace));
+        }
+    };
+    let passing = passing.as_ref();
+    trace.hits = passing.map(Passing::hits);
     let mut last = None;
     for candidate in &plan.candidates {
         let began = io.now();
@@ -113,7 +133,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
             ms: u64::try_from(io.now().since(began).as_millis()).unwrap_or(u64::MAX),
             first_ms: None,
         };
-        match try_candidate(io, call, candidate).await {
+        match try_candidate(io, call, passing, candidate).await {
             Ok(Committed { content_type, head, rest, usage, outcome }) => {
                 let answered = attempt(outcome.clone());
                 let first_ms = rest.is_some().then_some(answered.ms);
@@ -159,21 +179,32 @@ struct Committed<B> {
     outcome: Outcome,
 }
 
-async fn try_candidate<I: Io>(io: &I, call: &Call, candidate: &Candidate) -> Result<Committed<I::Body>, Failed> {
+async fn try_candidate<I: Io>(
+    io: &I,
+    call: &Call,
+    passing: Option<&Passing>,
+    candidate: &Candidate,
+) -> Result<Committed<I::Body>, Failed> {
     let target = io.target(candidate).await.map_err(|fault| unusable(call, candidate, fault))?;
-    match ask_target(io, call, &target).await {
+    match ask_target(io, call, passing, &target).await {
         Err(failed) if failed.fault == Fault::Unauthorized => match io.refresh(&target).await {
-            Ok(renewed) => ask_target(io, call, &renewed).await,
+            Ok(renewed) => ask_target(io, call, passing, &renewed).await,
             Err(fault) => Err(Failed { fault, ..failed }),
         },
         other => other,
     }
 }
 
-async fn ask_target<I: Io>(io: &I, call: &Call, target: &Target) -> Result<Committed<I::Body>, Failed> {
+async fn ask_target<I: Io>(
+    io: &I,
+    call: &Call,
+    passing: Option<&Passing>,
+    target: &Target,
+) -> Result<Committed<I::Body>, Failed> {
     let refused = |failure: Failure| Failed { unasked: true, ..failed(call, Fault::Rejected, &failure) };
-    let payload = payload(call, target).map_err(refused)?;
-    let request = target.upstream.request(call, target, &payload).map_err(refused)?;
+    let asked = passing.map_or(call, |passing| &passing.call);
+    let payload = payload_through(passing, asked, target).map_err(refused)?;
+    let request = target.upstream.request(asked, target, &payload).map_err(refused)?;
     let response = io.send(request).await.map_err(|fault| unreachable(call, target, fault))?;
     if !(200..300).contains(&response.status) {
         let body = read_error(response.body).await;
@@ -267,6 +298,7 @@ fn broken<I: Io>(
         StreamError::Refused { status, body } => {
             return judge(io, call, target, payload, Refusal { status: *status, headers, body });
         }
+        StreamError::Withheld(_) => return failed(call, Fault::Rejected, &failure_of(error)),
         StreamError::Cut => (Fault::Transport, Kind::Upstream),
         StreamError::Stalled => (Fault::Transport, Kind::Timeout),
         StreamError::Malformed(_) | StreamError::TooLarge => (Fault::Malformed, Kind::Upstream),

@@ -37,6 +37,10 @@ pub mod login;
 pub mod oauth;
 pub mod refresh;
 
+pub mod filter;
+pub mod passing;
+pub mod rules;
+
 pub mod exec;
 pub mod pump;
 pub mod upstream;

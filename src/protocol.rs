@@ -141,6 +141,9 @@ pub enum StreamError {
     Stalled,
     #[error("{}", Broken::TooLarge)]
     TooLarge,
+    /// A filter of the operator's ended it, in these words.
+    #[error("{0}")]
+    Withheld(String),
 }
 
 impl From<Broken> for StreamError {

@@ -9,14 +9,19 @@
 //! Until [`Pump::started`] the caller holds `out` back and may still try another account. Afterwards every error is
 //! written into the answer by [`Pump::fail`]. An answer that just stops is an error, whatever was said before.
 
+mod watched;
+
 use crate::call::Call;
 use crate::fault::{Failure, Kind};
+use crate::filter::watch::Watch;
 use crate::framing::{Framer, sse};
 use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
+use crate::passing::watch;
 use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
 use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
 use crate::upstream::{Convert, Payload, Reading, Secret};
+use watched::Input;
 
 /// 64 MiB: a whole answer with the largest images seen, and half an isolate.
 const WHOLE_LIMIT: usize = 64 << 20;
@@ -29,6 +34,8 @@ pub struct Pump {
     wire: &'static dyn Outbound,
     /// What a provider that quotes it back must not tell the client.
     secret: Secret,
+    /// Filters, in front of everything else.
+    watch: Option<Box<Watch>>,
 }
 
 enum Flow {
@@ -126,7 +133,15 @@ impl Pump {
             }
             (Reading::Model, false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
         };
-        Self { report: Report::default(), failed: false, flow, client, wire, secret: secret.clone() }
+        Self {
+            report: Report::default(),
+            failed: false,
+            flow,
+            client,
+            wire,
+            secret: secret.clone(),
+            watch: watch(payload.looks.as_ref()),
+        }
     }
 
     pub fn report(&self) -> &Report {
@@ -144,6 +159,9 @@ impl Pump {
 
     /// Take bytes from the provider, add bytes for the client.
     pub fn chunk(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.watch.is_some() && matches!(self.flow, Flow::Relay { .. } | Flow::Translate { .. }) {
+            return self.watched(Input::Chunk(chunk), out);
+        }
         let report = &mut self.report;
         match &mut self.flow {
             Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
@@ -196,6 +214,9 @@ impl Pump {
 
     /// The provider's body ended. Completes the answer, or says why it is none.
     pub fn end(&mut self, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if self.watch.is_some() {
+            self.watched(Input::End, out)?;
+        }
         let report = &mut self.report;
         match &mut self.flow {
             Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
@@ -394,6 +415,7 @@ pub fn failure_of(error: &StreamError) -> Failure {
             let message = crate::protocol::any_error_message(body);
             Failure::new(kind, message.unwrap_or_else(|| "the provider reported an error".to_owned()))
         }
+        StreamError::Withheld(message) => Failure::new(Kind::InvalidRequest, message.as_str()).code("content_filter"),
         StreamError::Stalled => Failure::new(Kind::Timeout, error.to_string()),
         StreamError::Malformed(_) | StreamError::Cut | StreamError::TooLarge => {
             Failure::new(Kind::Upstream, format!("the provider's answer is incomplete: {error}"))

@@ -31,13 +31,16 @@ use self::listing::{Listing, Unlisted};
 use self::quota::Window;
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Kind, Millis};
+use crate::filter::watch::Looks;
 use crate::ir::event::Usage;
 use crate::ir::{Protocol, Request};
 use crate::json::{Json, write_str};
+use crate::passing::Passing;
 use crate::protocol::tools::{self, Restore};
 use crate::protocol::{Outbound, StreamError, embed, gemini, image, inbound, messages, responses, seal, turns};
 use crate::route::choose::ROUTER;
 use crate::route::preferences;
+use crate::rules::parameters::Edit;
 
 /// A value that must never be shown. No `Debug`, `Display` or `Serialize`.
 #[derive(Clone, Default)]
@@ -188,6 +191,8 @@ pub struct Payload {
     pub request: Option<Request>,
     pub restore: Restore,
     pub reading: Reading,
+    /// What filters the answer.
+    pub looks: Option<Looks>,
 }
 
 /// What the provider's answer is.
@@ -207,8 +212,13 @@ pub type Convert = fn(&Call, Protocol, &[u8]) -> Result<(Vec<u8>, Usage), Stream
 /// The bytes to send: the client's own with a few members spliced when both sides speak one protocol, else a request
 /// composed from the canonical form.
 pub fn payload(call: &Call, target: &Target) -> Result<Payload, Failure> {
+    payload_through(None, call, target)
+}
+
+/// The same through rules and filters, for `call` as they have left it.
+pub fn payload_through(passing: Option<&Passing>, call: &Call, target: &Target) -> Result<Payload, Failure> {
     match call.endpoint.operation {
-        Operation::Generate | Operation::Complete | Operation::CountTokens => generate(call, target),
+        Operation::Generate | Operation::Complete | Operation::CountTokens => generate(passing, call, target),
         Operation::Embed | Operation::EmbedOne => other(call, target, embed::request, embed::answer),
         Operation::Draw => other(call, target, image::request, image::answer),
         Operation::Redraw => match image::relayed_form(call, target) {
@@ -225,7 +235,7 @@ pub fn relays(protocol: Protocol, operation: Operation, target: &Target) -> bool
     wire == protocol && target.upstream.supports(operation, wire, target)
 }
 
-fn generate(call: &Call, target: &Target) -> Result<Payload, Failure> {
+fn generate(passing: Option<&Passing>, call: &Call, target: &Target) -> Result<Payload, Failure> {
     let upstream = target.upstream;
     let wire = upstream.speaks(call.protocol(), target);
     let relay = relays(call.protocol(), call.endpoint.operation, target) && upstream.takes(call, wire.protocol());
@@ -234,22 +244,27 @@ fn generate(call: &Call, target: &Target) -> Result<Payload, Failure> {
     if call.endpoint.operation == Operation::CountTokens && !relay {
         return Err(unable(target, "count tokens for this protocol"));
     }
+    let looks = passing.and_then(Passing::looks);
     if relay {
-        let body = relay_body(call, target, wire.protocol());
-        return Ok(payload_of(wire, body, stream, Reading::Model));
+        let set = passing.map_or(Ok(Vec::new()), |passing| passing.edits(&target.model, wire))?;
+        let body = relay_body(call, target, wire.protocol(), &set);
+        return Ok(Payload { looks, ..payload_of(wire, body, stream, Reading::Model) });
     }
     let mut request = inbound(call.protocol()).decode_request(call)?;
     target.model.clone_into(&mut request.model);
     request.stream = stream;
+    if let Some(passing) = passing {
+        passing.adjust(&mut request);
+    }
     turns::normalize(&mut request);
     upstream.adapt(&mut request);
     let restore = tools::fit(&mut request, wire.tool_rules());
     let body = wire.encode_request(&request)?.into();
-    Ok(Payload { request: Some(request), restore, ..payload_of(wire, body, stream, Reading::Model) })
+    Ok(Payload { request: Some(request), restore, looks, ..payload_of(wire, body, stream, Reading::Model) })
 }
 
 fn payload_of(wire: &'static dyn Outbound, body: Bytes, stream: bool, reading: Reading) -> Payload {
-    Payload { wire, body, stream, request: None, restore: Restore::default(), reading }
+    Payload { wire, body, stream, request: None, restore: Restore::default(), reading, looks: None }
 }
 
 fn unable(target: &Target, what: &str) -> Failure {
@@ -278,7 +293,7 @@ fn other(
     // Gemini's batches name the model in every item.
     let renamed = protocol == Protocol::Gemini && target.model != call.model;
     let body = if protocol == call.protocol() && !renamed {
-        relay_body(call, target, protocol)
+        relay_body(call, target, protocol, &[])
     } else {
         compose(call, protocol, &target.model)?.into()
     };
@@ -293,7 +308,7 @@ fn raw(call: &Call, target: &Target, body: Bytes) -> Result<Payload, Failure> {
     Ok(payload_of(wire, body, call.stream, Reading::Raw))
 }
 
-fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
+fn relay_body(call: &Call, target: &Target, wire: Protocol, set: &[Edit]) -> Bytes {
     let mut edits = target.upstream.splices(call, wire);
     // Gemini's model is in the path; a body that names one too is the client's business.
     if call.endpoint.model.is_none() && target.model != call.model {
@@ -302,7 +317,8 @@ fn relay_body(call: &Call, target: &Target, wire: Protocol) -> Bytes {
     if target.upstream.name() != ROUTER {
         edits.extend(preferences::members(&call.body).map(|name| (name, None)));
     }
-    let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).collect();
+    let set = set.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+    let edits: Vec<_> = edits.iter().map(|(key, value)| (*key, value.as_deref())).chain(set).collect();
     let body = call.body.splice(&edits);
     match wire {
         Protocol::Responses => seal::strip(&responses::foreign_out(&body)),

@@ -8,10 +8,12 @@ use super::record::Record;
 use crate::access::{Caller, Presented};
 use crate::call::{Call, Operation};
 use crate::fault::{Failure, Millis};
+use crate::filter::Filter;
 use crate::ir::Protocol;
 use crate::pool::{Candidate, Explanation};
 use crate::route::Needs;
 use crate::route::preferences::Preferences;
+use crate::rules::Rule;
 use crate::tokens::{self, Bounds};
 use crate::upstream::{Credential, Secret, Target};
 
@@ -122,6 +124,11 @@ pub struct Grant {
     /// For the client: what it has left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
+    /// Those for this call, out of all there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
 }
 
 /// The client that a call is admitted as.

@@ -10,10 +10,11 @@ use super::refresh::Wish;
 use super::settings::Settings;
 use super::stream::Body;
 use super::{now, object};
-use crate::call::{HttpRequest, HttpResponse};
+use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::inquiry::{Grant, Inquiry, Lent};
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
+use crate::passing::Passing;
 use crate::pool::{Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
 use crate::refresh::mark;
@@ -80,6 +81,7 @@ impl Workerd {
             (StreamError::Refused { status, body }, Some(target)) => {
                 target.upstream.classify(Refusal { status: *status, headers: &[], body }, now())
             }
+            (StreamError::Withheld(_), _) => Fault::Rejected,
             (StreamError::Malformed(_) | StreamError::TooLarge, _) => Fault::Malformed,
             (StreamError::Refused { .. } | StreamError::Cut | StreamError::Stalled, _) => Fault::Transport,
         }
@@ -103,6 +105,15 @@ impl Io for Workerd {
         // Once a call; a second plan would not be asked for.
         let _ = self.grant.set(grant);
         Ok(plan)
+    }
+
+    fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
+        match self.grant.get() {
+            Some(Grant { rules, filters, .. }) if !(rules.is_empty() && filters.is_empty()) => {
+                Passing::new(rules, filters, self.settings.mask_key(), call)
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {

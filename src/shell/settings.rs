@@ -8,6 +8,7 @@ use worker::Env;
 
 use super::platform;
 use crate::accounts::{self, Setup};
+use crate::filter::masks;
 use crate::upstream::Secret;
 use crate::vault::{Vault, VaultError};
 
@@ -46,6 +47,13 @@ impl Settings {
     /// A variable that sets up sign-ins.
     pub fn sign_in(&self, name: &str) -> Option<String> {
         self.sign_ins.get(name).map(|value| value.expose().to_owned())
+    }
+
+    /// What placeholders are made with: any secret of the deployment's that outlives a call.
+    pub fn mask_key(&self) -> [u8; 32] {
+        let keys = [&self.master_key, &self.admin_key];
+        let secret = keys.into_iter().flatten().map(Secret::expose).next();
+        masks::key(secret.or(self.api_key.as_deref()).unwrap_or_default())
     }
 
     fn read(env: &Env) -> Self {

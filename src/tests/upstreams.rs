@@ -53,6 +53,7 @@ fn request(call: &Call, target: &Target) -> HttpRequest {
         request: None,
         restore: Restore::default(),
         reading: Reading::Model,
+        looks: None,
     };
     target.upstream.request(call, target, &payload).unwrap_or_else(|failure| panic!("{failure:?}"))
 }
