@@ -8,6 +8,7 @@ mod accounts;
 mod config;
 mod credential;
 pub mod session;
+mod tokens;
 mod transfer;
 
 use std::time::Duration;
@@ -168,6 +169,10 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["import"] => transfer::import(control, request, &actor),
         ["export"] => transfer::export(control, request, &actor),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
+        ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
+        ["undo", id] if tokens::is_token(id) => {
+            only(request, "POST").and_then(|()| tokens::undo(control, request, id, &actor)).map(Outcome::from)
+        }
         ["undo", id] => only(request, "POST").and_then(|()| accounts::undo(control, request, id, &actor)),
         _ => Err(unknown(request)),
     }

@@ -29,6 +29,20 @@ pub enum Operation {
     Raw,
 }
 
+impl Operation {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Complete => "complete",
+            Self::CountTokens => "count_tokens",
+            Self::Embed | Self::EmbedOne => "embed",
+            Self::Draw => "draw",
+            Self::Redraw => "redraw",
+            Self::Raw => "raw",
+        }
+    }
+}
+
 /// Where a path leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {

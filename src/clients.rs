@@ -43,6 +43,10 @@ pub use self::window::{Window, civil};
 
 /// A person has a few, a company some hundreds.
 const TOKENS: usize = 10_000;
+/// Ten minutes to notice a mistake.
+const UNDO: Duration = Duration::from_secs(600);
+/// Deleted tokens that can be brought back.
+const DISCARDED: usize = 64;
 
 #[derive(Debug, Default, Clone)]
 pub struct Clients {
@@ -50,6 +54,8 @@ pub struct Clients {
     /// Which token a key is of, also one that was replaced.
     hashes: BTreeMap<String, String>,
     holds: Holds,
+    /// Tokens that were deleted, and until when that can be undone.
+    discarded: Vec<(Token, Millis)>,
     unsaved: BTreeSet<rows::Key>,
 }
 
@@ -111,6 +117,10 @@ pub struct View {
 }
 
 impl Clients {
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }
@@ -196,6 +206,26 @@ impl Clients {
         self.unsaved.insert(rows::Key::Token(id.to_owned()));
         self.unsaved.insert(rows::Key::Used(id.to_owned()));
         Some(client.token)
+    }
+
+    /// [`Clients::remove`], and keep it for a while.
+    pub fn discard(&mut self, id: &str, now: Millis) -> Option<()> {
+        let removed = self.remove(id)?;
+        self.discarded.retain(|(_, until)| *until > now);
+        if self.discarded.len() >= DISCARDED {
+            self.discarded.remove(0);
+        }
+        self.discarded.push((removed, now.plus(UNDO)));
+        Some(())
+    }
+
+    /// Bring a discarded token back. Whether there was one.
+    pub fn undo(&mut self, id: &str, now: Millis) -> bool {
+        let Some(at) = self.discarded.iter().position(|(token, until)| token.id == id && *until > now) else {
+            return false;
+        };
+        let (token, _) = self.discarded.remove(at);
+        self.restore(token).is_ok()
     }
 
     /// Bring back what [`Clients::remove`] took, unless somebody has its place or its key by now.

@@ -59,6 +59,7 @@ pub struct Control {
     /// Accounts that were deleted, and until when that can be undone.
     discarded: Vec<(Record, Millis)>,
     clients: Clients,
+    lost: u64,
     unsaved: BTreeSet<Key>,
 }
 
@@ -100,6 +101,7 @@ impl Control {
             sessions: Sessions::default(),
             discarded: Vec::new(),
             clients: Clients::default(),
+            lost: 0,
             unsaved: BTreeSet::new(),
         };
         control.gather();

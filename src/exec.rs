@@ -91,7 +91,7 @@ impl Trace {
         if let Some(last) = attempts.last_mut() {
             last.outcome = outcome;
         }
-        Settlement { lease: self.lease, attempts, usage, estimated: false, done: true }
+        Settlement { lease: self.lease, attempts, usage, done: true, ..Settlement::default() }
     }
 }
 

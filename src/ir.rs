@@ -24,6 +24,20 @@ pub enum Protocol {
     Converse,
 }
 
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+            Self::Kiro => "kiro",
+            Self::Converse => "converse",
+        }
+    }
+}
+
 /// Members a codec read but the canonical form does not model, tagged with their owner.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extras(Option<(Protocol, Map<String, Value>)>);

@@ -30,6 +30,7 @@ pub mod accounts;
 pub mod admin;
 pub mod config;
 pub mod control;
+pub mod ledger;
 pub mod pool;
 pub mod vault;
 

@@ -219,8 +219,15 @@ pub struct Settlement {
     /// The provider did not say what was used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
+    /// Rows of the books that whoever reports could not write.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u64,
     /// The call is over; otherwise only its failed attempts are known.
     pub done: bool,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A row to store: `value` is JSON, `None` removes it.

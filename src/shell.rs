@@ -8,6 +8,7 @@
 
 mod admin;
 mod io;
+mod ledger;
 mod object;
 mod outside;
 mod platform;
@@ -108,7 +109,10 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             if (head.header)("x-sluice-explain").is_some() && inquiry.caller == Caller::Operator {
                 return Ok(answer(&object::explain(&env, &inquiry).await?));
             }
-            answer_call(Rc::new(call), Workerd::new(env, context, request.signal(), settings, inquiry)).await
+            let call = Rc::new(call);
+            let agent = (head.header)("user-agent");
+            let io = Workerd::new(env, context, request.signal(), settings, inquiry, Rc::clone(&call), agent);
+            answer_call(call, io).await
         }
     }
 }
@@ -123,6 +127,7 @@ async fn answer_call(call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
     }
     Ok(match reply {
         Reply::Refused(Refused { status, body, retry_after, trace }) => {
+            io.refused(status, &trace);
             headers.trace(&trace).retry_after(retry_after).send(status, "application/json", &body)
         }
         Reply::Answer(answer) => {

@@ -23,6 +23,7 @@ mod gemini;
 mod json;
 mod kiro;
 mod laws;
+mod ledger;
 mod limits;
 mod login;
 mod matrix;

@@ -34,6 +34,11 @@ impl Control {
         &mut self.clients
     }
 
+    /// Rows of the books that could not be written since the object woke.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Which token calls; `None`: the operator.
     pub(super) fn payer(&self, caller: &Caller, now: Millis) -> Result<Option<String>, Denied> {
         match caller {
@@ -100,6 +105,7 @@ impl Control {
             self.clients.settle(settlement.lease, cost.micro, settlement.usage.total(), now);
         }
         self.clients.expire(now);
+        self.lost = self.lost.saturating_add(settlement.lost);
         Receipt { cost, lapsed: self.clients.lapsed() }
     }
 

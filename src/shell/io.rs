@@ -1,6 +1,6 @@
 //! [`Io`] on workerd: a Durable Object decides, providers are `fetch`.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use worker::web_sys::AbortSignal;
@@ -9,15 +9,18 @@ use worker::{Context, Env};
 use super::refresh::Wish;
 use super::settings::Settings;
 use super::stream::Body;
-use super::{now, object};
+use super::{ledger, now, object};
 use crate::call::{Call, HttpRequest, HttpResponse};
+use crate::control::billing::Receipt;
 use crate::control::inquiry::{Grant, Inquiry, Lent};
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
+use crate::ledger::{Entry, Facts};
 use crate::passing::Passing;
-use crate::pool::{Candidate, Outcome, Plan, Settlement};
+use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
 use crate::refresh::mark;
+use crate::tokens;
 use crate::upstream::{Refusal, Target};
 
 pub struct Workerd {
@@ -30,11 +33,89 @@ pub struct Workerd {
     grant: OnceCell<Grant>,
     /// Why there is no grant, beside the failure.
     refused: OnceCell<Vec<(String, String)>>,
+    call: Rc<Call>,
+    agent: Option<String>,
+    began: Millis,
+    /// What the client was sent. Known when the answer is, and so before its books are closed.
+    status: Rc<Cell<u16>>,
+    /// How often the object was asked or told.
+    calls: Cell<u8>,
+    /// Attempts the object has been told of already.
+    told: RefCell<Vec<Attempt>>,
 }
 
 impl Workerd {
-    pub fn new(env: Env, context: Context, client: AbortSignal, settings: Rc<Settings>, inquiry: Inquiry) -> Self {
-        Self { settings, context, client, env, inquiry, grant: OnceCell::new(), refused: OnceCell::new() }
+    pub fn new(
+        env: Env,
+        context: Context,
+        client: AbortSignal,
+        settings: Rc<Settings>,
+        inquiry: Inquiry,
+        call: Rc<Call>,
+        agent: Option<String>,
+    ) -> Self {
+        Self {
+            settings,
+            context,
+            client,
+            env,
+            inquiry,
+            grant: OnceCell::new(),
+            refused: OnceCell::new(),
+            call,
+            agent,
+            began: now(),
+            status: Rc::new(Cell::new(200)),
+            calls: Cell::new(1),
+            told: RefCell::default(),
+        }
+    }
+
+    /// The tokens of the prompt, as they were estimated.
+    pub fn input_tokens(&self) -> u64 {
+        self.inquiry.input_tokens
+    }
+
+    /// The client was sent an error.
+    pub fn refused(&self, status: u16, trace: &Trace) {
+        self.status.set(status);
+        if trace.lease == 0 {
+            #[derive(serde::Serialize)]
+            struct Line<'a> {
+                event: &'static str,
+                request: &'a str,
+                model: &'a str,
+                status: u16,
+            }
+            let Call { id, model, .. } = &*self.call;
+            ledger::log(&Line { event: "refused", request: id, model, status });
+        }
+    }
+
+    /// What the books need once the object has said what the call cost.
+    fn book(&self, settlement: &Settlement) -> impl FnOnce(&Receipt) -> Entry + use<> {
+        let mut settlement = settlement.clone();
+        settlement.attempts.splice(0..0, self.told.take());
+        let (call, inquiry, status) = (Rc::clone(&self.call), self.inquiry.clone(), Rc::clone(&self.status));
+        let payer = self.grant.get().and_then(|grant| grant.payer.clone());
+        let (began, agent) = (self.began, self.agent.clone());
+        let object_calls = self.calls.get();
+        let total_ms = u64::try_from(now().since(began).as_millis()).unwrap_or_default();
+        move |receipt| {
+            Entry::of(&Facts {
+                request: &call.id,
+                inquiry: &inquiry,
+                payer: payer.as_ref(),
+                settlement: &settlement,
+                receipt,
+                stream: call.stream,
+                status: status.get(),
+                began,
+                total_ms,
+                agent: agent.as_deref(),
+                object_calls,
+            })
+        }
     }
 
     /// Nobody counts tokens for this model, so that an estimate is the answer.
@@ -149,9 +230,28 @@ impl Io for Workerd {
                 }
             }
         }
+        self.calls.set(self.calls.get().saturating_add(1));
+        if !settlement.done {
+            let known = settlement.attempts.len().saturating_sub(1);
+            self.told.borrow_mut().extend(settlement.attempts.iter().take(known).cloned());
+        }
+        let answered = settlement.attempts.last().is_some_and(|last| last.outcome == Outcome::Answered);
+        if settlement.done && answered && settlement.usage.total() == 0 {
+            settlement.usage = tokens::told(&settlement.usage, self.inquiry.input_tokens, 0);
+            settlement.estimated = true;
+        }
+        settlement.lost = if settlement.done { ledger::lost() } else { 0 };
+        let book = settlement.done.then(|| self.book(&settlement));
         let env = self.env.clone();
         self.context.wait_until(async move {
-            object::report(&env, &settlement).await;
+            let receipt = object::report(&env, &settlement).await;
+            if let Some(book) = book {
+                // Without a receipt the call is still a line: what it cost is not known here.
+                let receipt = receipt.unwrap_or_default();
+                let lapsed = receipt.lapsed.iter().map(Entry::lapsed);
+                let entries: Vec<Entry> = lapsed.chain([book(&receipt)]).collect();
+                ledger::write(&env, &entries).await;
+            }
         });
     }
 }

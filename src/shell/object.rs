@@ -9,6 +9,7 @@ use super::refresh::Wish;
 use super::{admin, platform};
 use crate::access::Caller;
 use crate::admin::Reply;
+use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lent, Wanted};
 use crate::control::renewal;
 use crate::fault::{Failure, Fault};
@@ -46,9 +47,10 @@ pub async fn explain(env: &Env, inquiry: &Inquiry) -> Result<Vec<u8>, Failure> {
     Ok(explained.get().as_bytes().to_vec())
 }
 
-pub async fn report(env: &Env, settlement: &Settlement) {
-    // Lost, it costs a place until the lease ends.
-    let _: Result<(), Deaf> = ask(env, "/report", settlement).await;
+pub async fn report(env: &Env, settlement: &Settlement) -> Option<Receipt> {
+    // Lost, it costs a place until the lease ends, and a budget what was held.
+    let told: Result<Receipt, Deaf> = ask(env, "/report", settlement).await;
+    told.ok()
 }
 
 /// The operator's API, which the object answers by itself.

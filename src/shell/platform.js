@@ -59,3 +59,10 @@ export function streamed(status, headers, body) {
   for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
   return new Response(body, { status, headers: list });
 }
+
+/** Statements with their values, as JSON text; what became of each, as JSON text. Several are one transaction. */
+export async function books(env, text) {
+  const statements = JSON.parse(text).map(([sql, values]) => env.DB.prepare(sql).bind(...values));
+  const done = statements.length === 1 ? [await statements[0].run()] : await env.DB.batch(statements);
+  return JSON.stringify(done.map(({ results, meta }) => ({ rows: results ?? [], written: meta.rows_written ?? 0 })));
+}

@@ -17,6 +17,8 @@ extern "C" {
     pub async fn forward(env: &Env, name: &str, request: &Request) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub async fn mirror(env: &Env, key: &str, value: Option<String>) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub async fn books(env: &Env, statements: &str) -> Result<String, JsValue>;
     pub fn respond(status: u16, headers: Vec<String>, body: &[u8]) -> Response;
     pub fn streamed(status: u16, headers: Vec<String>, body: &ReadableStream) -> Response;
 }

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::pool::Outcome;
 use crate::protocol::{Echo, StreamError, inbound};
 use crate::pump::{Pump, failure_of};
+use crate::tokens;
 use crate::upstream::demo::{self, End};
 
 // Named here so that it is shipped: `stream.js` imports it.
@@ -122,6 +123,8 @@ pub struct Answering {
     /// Reused for every chunk.
     out: Vec<u8>,
     broken: Option<Fault>,
+    /// Sent to the client.
+    bytes: u64,
 }
 
 /// Bytes for the client, or the last bytes of an answer that broke.
@@ -159,12 +162,21 @@ impl Answering {
             None if left => Outcome::Cancelled,
             None => Outcome::Answered,
         };
-        self.io.report(self.trace.settle(outcome, self.pump.report().usage));
+        let usage = self.pump.report().usage;
+        let whole = outcome == Outcome::Answered;
+        let mut settlement = self.trace.settle(outcome, usage);
+        if !whole || usage.total() == 0 {
+            // The provider says at the end what was used, and there was none.
+            settlement.usage = tokens::told(&usage, self.io.input_tokens(), self.bytes);
+            settlement.estimated = true;
+        }
+        self.io.report(settlement);
     }
 }
 
 impl Answering {
     fn written(&mut self, result: Result<(), StreamError>) -> Written {
+        self.bytes += self.out.len() as u64;
         match result {
             Ok(()) => Ok(Uint8Array::from(&*self.out)),
             Err(error) => {
@@ -190,7 +202,8 @@ pub fn drive(mut body: Body, pump: Pump, head: &[u8], call: Rc<Call>, trace: Tra
     let keep_alive_ms = io.settings.keep_alive_ms;
     // A body that has been committed has not been taken: `None` cannot occur, and would be an empty answer.
     let source = body.0.take().unwrap_or_else(|| JsSource::new(keep_alive_ms, &io.client));
-    let answer = Answering { pump, call, trace, io: Rc::clone(&io), out: Vec::new(), broken: None };
+    let answer =
+        Answering { pump, call, trace, io: Rc::clone(&io), out: Vec::new(), broken: None, bytes: head.len() as u64 };
     let Settings { window_ms, scarce, .. } = *io.settings;
     drive_js(source, answer, head, keep_alive, keep_alive_ms, window_ms, scarce, io.context.as_ref())
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod config;
 mod sessions;
+mod tokens;
 mod transfer;
 
 use std::cell::Cell;

@@ -1,0 +1,85 @@
+-- The history: every call, its sums by the day, and what operators changed. Nothing here decides anything.
+-- Statements are separated by blank lines and can be repeated: a Worker without its tables makes them by itself.
+
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+
+INSERT INTO meta (name, value) VALUES ('schema', '1') ON CONFLICT (name) DO NOTHING;
+
+-- A call's id is its lease: it grows with time, and a call that is told twice is one row.
+CREATE TABLE IF NOT EXISTS usage (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  request TEXT NOT NULL,
+  token TEXT NOT NULL,
+  model TEXT NOT NULL,
+  served TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  stream INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  ended TEXT NOT NULL,
+  attempts TEXT NOT NULL,
+  first_ms INTEGER,
+  total_ms INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  cache_write_long INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  saved INTEGER NOT NULL,
+  basis TEXT NOT NULL,
+  estimated INTEGER NOT NULL,
+  session TEXT,
+  agent TEXT
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS usage_by_token ON usage (token);
+
+CREATE INDEX IF NOT EXISTS usage_by_account ON usage (account);
+
+CREATE TABLE IF NOT EXISTS daily (
+  day INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  model TEXT NOT NULL,
+  account TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  errors INTEGER NOT NULL,
+  estimated INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  saved INTEGER NOT NULL,
+  first_ms INTEGER NOT NULL,
+  firsts INTEGER NOT NULL,
+  PRIMARY KEY (day, token, model, account)
+) WITHOUT ROWID, STRICT;
+
+-- The sums are made where the rows are, so that they cannot disagree with them.
+CREATE TRIGGER IF NOT EXISTS usage_rolls_up AFTER INSERT ON usage BEGIN
+  INSERT INTO daily (day, token, model, account, requests, errors, estimated, input, cache_read, cache_write, output, reasoning, cost, saved, first_ms, firsts)
+  VALUES (NEW.at / 86400000, NEW.token, NEW.served, NEW.account, 1, NEW.status >= 400, NEW.estimated, NEW.input, NEW.cache_read,
+    NEW.cache_write + NEW.cache_write_long, NEW.output, NEW.reasoning, NEW.cost, NEW.saved, coalesce(NEW.first_ms, 0), NEW.first_ms IS NOT NULL)
+  ON CONFLICT (day, token, model, account) DO UPDATE SET
+    requests = requests + 1, errors = errors + excluded.errors, estimated = estimated + excluded.estimated,
+    input = input + excluded.input, cache_read = cache_read + excluded.cache_read, cache_write = cache_write + excluded.cache_write,
+    output = output + excluded.output, reasoning = reasoning + excluded.reasoning, cost = cost + excluded.cost, saved = saved + excluded.saved,
+    first_ms = first_ms + excluded.first_ms, firsts = firsts + excluded.firsts;
+END;
+
+CREATE TABLE IF NOT EXISTS audit (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,73 @@
+//! The books in D1, and one line in the log for every call.
+
+use std::cell::Cell;
+
+use serde::{Deserialize, Serialize};
+use worker::Env;
+
+use super::platform;
+use crate::ledger::{Entry, Statement, is_unmade, schema};
+
+thread_local! {
+    /// Rows this isolate could not write and has not told the object of.
+    static LOST: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What became of a statement.
+#[derive(Deserialize)]
+pub struct Done {
+    pub written: u64,
+}
+
+/// Run `statements`; the tables are made if they are not there.
+pub async fn run(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> {
+    match once(env, statements).await {
+        Err(error) if is_unmade(&error) => {
+            once(env, &schema()).await?;
+            once(env, statements).await
+        }
+        other => other,
+    }
+}
+
+async fn once(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> {
+    let text = serde_json::to_string(statements).map_err(|error| error.to_string())?;
+    let done = platform::books(env, &text).await.map_err(|error| format!("{error:?}"))?;
+    serde_json::from_str(&done).map_err(|error| error.to_string())
+}
+
+/// Write the rows of calls that are over. A row that cannot be written is counted; nobody waits for it.
+pub async fn write(env: &Env, entries: &[Entry]) {
+    let statements: Vec<Statement> = entries.iter().map(Entry::insert).collect();
+    let written = match run(env, &statements).await {
+        Ok(done) => done.iter().map(|done| done.written).sum(),
+        Err(error) => {
+            LOST.set(LOST.get() + entries.len() as u64);
+            worker::console_error!("the books: {error}");
+            0
+        }
+    };
+    for entry in entries {
+        log(&Line { event: "call", entry, rows_written: written });
+    }
+}
+
+/// How many rows were lost since this was last asked.
+pub fn lost() -> u64 {
+    LOST.take()
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    entry: &'a Entry,
+    rows_written: u64,
+}
+
+/// A line of JSON. Never a body, a key or an address.
+pub fn log(line: &impl Serialize) {
+    if let Ok(text) = serde_json::to_string(line) {
+        worker::console_log!("{text}");
+    }
+}

@@ -1,0 +1,180 @@
+//! The books: what is written of a call, what is asked of them, and that nobody alters the audit log unseen.
+
+use serde_json::{Value, json};
+
+use crate::access::Caller;
+use crate::call::Operation;
+use crate::control::billing::Receipt;
+use crate::control::inquiry::{Inquiry, Payer};
+use crate::fault::{Fault, Millis, Scope};
+use crate::ir::Protocol;
+use crate::ir::event::Usage;
+use crate::ledger::{Change, Entry, Facts, Filter, Tail, by_day, page, prune_before, prune_beyond, schema, verify};
+use crate::pool::{Attempt, Outcome, Settlement};
+use crate::prices::{Basis, Cost};
+
+const AT: Millis = Millis(1_700_000_000_000);
+
+fn entry(model: &str) -> Entry {
+    let inquiry = Inquiry {
+        affinity: Some(7),
+        ip: Some("203.0.113.7".to_owned()),
+        ..Inquiry::about(Caller::Operator, model.to_owned(), Protocol::Messages, Operation::Generate)
+    };
+    let attempt = |account: &str, outcome, began: u64| Attempt {
+        account: account.to_owned(),
+        provider: "p".to_owned(),
+        model: "served".to_owned(),
+        outcome,
+        began: Millis(AT.0 + began),
+        ms: 90,
+        first_ms: Some(40),
+    };
+    let limited = Outcome::Failed(Fault::RateLimited { wait: None, scope: Scope::Model });
+    let settlement = Settlement {
+        lease: AT.0 << 10,
+        attempts: vec![attempt("a", limited, 0), attempt("b", Outcome::Answered, 100)],
+        usage: Usage { input: 1, cache_read: 2, cache_write: 3, cache_write_long: 4, output: 5, reasoning: 6 },
+        done: true,
+        ..Settlement::default()
+    };
+    let receipt = Receipt { cost: Cost { micro: 12, saved: 0, basis: Basis::List }, lapsed: Vec::new() };
+    Entry::of(&Facts {
+        request: "r",
+        inquiry: &inquiry,
+        payer: Some(&Payer { id: "tok_1".to_owned(), ..Payer::default() }),
+        settlement: &settlement,
+        receipt: &receipt,
+        stream: true,
+        status: 200,
+        began: AT,
+        total_ms: 200,
+        agent: Some("agent/1"),
+        object_calls: 2,
+    })
+}
+
+#[test]
+fn a_call_is_one_row_with_its_whole_chain_and_no_address() {
+    let statement = entry("m").insert();
+    let chain = r#"[{"account":"a","provider":"p","model":"served","outcome":"rate_limited","ms":90},{"account":"b","provider":"p","model":"served","outcome":"answered","ms":90}]"#;
+    let expected = json!([
+        AT.0 << 10,
+        AT.0,
+        "r",
+        "tok_1",
+        "m",
+        "served",
+        "p",
+        "b",
+        "messages",
+        "generate",
+        1,
+        200,
+        "answered",
+        chain,
+        140,
+        200,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        12,
+        0,
+        "list",
+        0,
+        "0000000000000007",
+        "agent/1"
+    ]);
+    assert_eq!(Value::Array(statement.values.clone()), expected);
+    assert!(statement.sql.contains(&format!("?{})", statement.values.len())));
+    assert!(!expected.to_string().contains("203.0.113.7"));
+    // Bound as JavaScript numbers.
+    const { assert!(AT.0 << 10 < 1 << 53) };
+}
+
+#[test]
+fn a_name_that_a_client_chose_is_cut_to_a_sane_length() {
+    let long = format!("{}\n{}", "x".repeat(150), "y".repeat(5000));
+    assert_eq!(entry(&long).model, format!("{}{}", "x".repeat(150), "y".repeat(50)));
+}
+
+#[test]
+fn the_tables_are_made_by_statements_that_can_be_repeated() {
+    let statements = schema();
+    assert_eq!(statements.len(), 8);
+    for statement in &statements {
+        let sql = &statement.sql;
+        assert!(sql.contains("IF NOT EXISTS") || sql.contains("ON CONFLICT"), "{sql}");
+        assert!(!sql.contains("--") && !sql.ends_with(';'), "{sql}");
+        assert_eq!(sql.starts_with("CREATE TRIGGER"), sql.ends_with("END"), "{sql}");
+    }
+}
+
+#[test]
+fn a_filter_binds_what_it_is_given_and_writes_none_of_it() {
+    let evil = "x' OR 1=1 --";
+    let filter = Filter {
+        from: Some(AT),
+        to: Some(Millis(AT.0 + 1)),
+        token: Some(evil.to_owned()),
+        model: Some(evil.to_owned()),
+        account: Some(evil.to_owned()),
+        status: Some("error".to_owned()),
+    };
+    let statement = page(&filter, Some(99), 50).unwrap();
+    assert_eq!(
+        statement.sql,
+        "SELECT * FROM usage WHERE 1 AND id >= ?1 AND id < ?2 AND token = ?3 AND served = ?4 AND account = ?5 \
+         AND status >= ?6 AND id < ?7 ORDER BY id DESC LIMIT ?8"
+    );
+    let values = json!([AT.0 << 10, (AT.0 + 1) << 10, evil, evil, evil, 400, 99, 50]);
+    assert_eq!(Value::Array(statement.values), values);
+    assert!(page(&Filter { status: Some(evil.to_owned()), ..Filter::default() }, None, 1).is_err());
+    assert!(by_day(AT, AT, &["day", evil]).is_err());
+    assert!(by_day(AT, AT, &[]).is_err());
+    let sums = by_day(AT, AT, &["model", "day"]).unwrap();
+    assert!(sums.sql.starts_with("SELECT day, model, sum(requests) AS requests, "), "{}", sums.sql);
+    assert_eq!(sums.values, [19_675, 19_675]);
+}
+
+#[test]
+fn what_is_forgotten_is_forgotten_in_bounded_steps() {
+    assert_eq!(Value::Array(prune_before(AT).values), json!([AT.0 << 10, 2000]));
+    assert_eq!(Value::Array(prune_beyond(100_000).values), json!([100_000, 2000]));
+}
+
+#[test]
+fn an_audit_line_that_is_altered_taken_out_or_moved_shows() {
+    let mut tail = Tail::default();
+    let change = |subject: &str| Change {
+        at: AT,
+        actor: "key".to_owned(),
+        action: "token.create".to_owned(),
+        subject: subject.to_owned(),
+        detail: String::new(),
+    };
+    let mut links = Vec::new();
+    for subject in ["a", "b", "c", "d"] {
+        // Between any two of them the object may have been restarted.
+        tail = serde_json::from_value(serde_json::to_value(&tail).unwrap()).unwrap();
+        links.push(tail.push(change(subject)));
+    }
+    assert_eq!(verify(&links), None);
+    assert_eq!(verify(&links[1..]), None, "older lines may be gone");
+    let mut altered = links.clone();
+    altered[2].change.subject = "x".to_owned();
+    assert_eq!(verify(&altered), Some(3));
+    let mut taken = links.clone();
+    taken.remove(1);
+    assert_eq!(verify(&taken), Some(3));
+    let mut forged = links.clone();
+    forged[1] = Tail { seq: 1, hash: String::new() }.push(change("b"));
+    assert_eq!(verify(&forged), Some(2));
+    // Fields cannot flow into one another.
+    let one = Tail::default().push(Change { action: "ab".to_owned(), subject: "c".to_owned(), ..change("") });
+    let other = Tail::default().push(Change { action: "a".to_owned(), subject: "bc".to_owned(), ..change("") });
+    assert_ne!(one.hash, other.hash);
+}
