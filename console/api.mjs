@@ -95,25 +95,64 @@ export function useResource(path, { every } = {}) {
   return { ...state, reload: load };
 }
 
-/** A list that grows by pages: `{items, next, more, …}`. */
-export function useList(path, { every, limit = 50 } = {}) {
+/** Items asked for at a time, when a list that has grown is asked for again. */
+const PAGE = 200;
+
+async function gather(path, count, signal) {
   const join = path.includes('?') ? '&' : '?';
-  const first = useResource(`${path}${join}limit=${limit}`, { every });
-  const [rest, setRest] = useState({ items: [], next: undefined, loading: false });
-  useEffect(() => setRest({ items: [], next: undefined, loading: false }), [path]);
-  const next = rest.next === undefined ? first.value?.next : rest.next;
+  const items = [];
+  for (let after; ; ) {
+    const limit = Math.min(count - items.length, PAGE);
+    const page = await get(`${path}${join}limit=${limit}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`, { signal });
+    items.push(...page.items);
+    after = page.next ?? undefined;
+    if (after === undefined || items.length >= count) return { ...page, items, next: after };
+  }
+}
+
+/** A list that grows by pages: `{items, value, next, more, reload, …}`. What is shown stays while it is asked for again. */
+export function useList(path, { every, limit = 50 } = {}) {
+  const [state, set] = useState({ loading: true });
+  const held = useRef();
+  held.current = state.value;
+  const current = useRef();
+  const load = useCallback(
+    async (count) => {
+      current.current?.abort();
+      const control = (current.current = new AbortController());
+      try {
+        const value = await gather(path, count, control.signal);
+        set({ value, loading: false });
+      } catch (error) {
+        if (error.name !== 'AbortError') set((old) => ({ ...old, error, loading: false }));
+      }
+    },
+    [path],
+  );
+  const reload = useCallback(() => load(Math.max(limit, held.current?.items.length ?? 0)), [load, limit]);
+  useEffect(() => {
+    set((old) => ({ ...old, loading: true }));
+    load(limit);
+    shown.add(reload);
+    return () => {
+      shown.delete(reload);
+      current.current?.abort();
+    };
+  }, [load, limit, reload]);
+  useEffect(() => {
+    if (!every) return undefined;
+    // A list that has grown long is asked for again only when its reader says so.
+    const due = () => document.visibilityState === 'visible' && (held.current?.items.length ?? 0) <= PAGE;
+    const timer = setInterval(() => due() && reload(), every);
+    return () => clearInterval(timer);
+  }, [reload, every]);
   const more = async () => {
-    setRest((old) => ({ ...old, loading: true }));
     try {
-      const page = await get(`${path}${join}limit=${limit}&after=${encodeURIComponent(next)}`);
-      setRest((old) => ({ items: [...old.items, ...page.items], next: page.next ?? null, loading: false }));
+      const page = await gather(`${path}${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(state.value.next)}`, limit);
+      set((old) => ({ ...old, value: { ...page, items: [...old.value.items, ...page.items] } }));
     } catch (error) {
-      setRest((old) => ({ ...old, loading: false, error }));
+      set((old) => ({ ...old, error }));
     }
   };
-  const reload = () => {
-    setRest({ items: [], next: undefined, loading: false });
-    return first.reload();
-  };
-  return { ...first, reload, items: first.value ? [...first.value.items, ...rest.items] : [], next, more, growing: rest.loading };
+  return { ...state, items: state.value?.items ?? [], next: state.value?.next, reload, more };
 }

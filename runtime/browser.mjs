@@ -57,6 +57,14 @@ export class Browser {
     });
   }
 
+  /** Through the door. */
+  async enter(url, key) {
+    await this.page.goto(`${url}/console`);
+    await this.page.getByLabel('Admin key').fill(key);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  }
+
   /** All faults since the last call, without those that a test brings about. */
   taken(...expected) {
     return this.faults.splice(0).filter((fault) => ![...this.expected, ...expected].some((pattern) => pattern.test(fault)));

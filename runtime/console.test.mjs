@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Browser, program } from './browser.mjs';
 import { Sluice } from './harness.mjs';
+import '../scripts/site.mjs';
 
 const ADMIN = 'admin-key-of-the-tests';
 const MASTER = Buffer.alloc(32, 7).toString('base64');
@@ -117,22 +118,22 @@ test('an account is paused and resumed, cooled down until it is over, and delete
 
 test('a dropped credential file is shown before it is sent', { skip }, async (t) => {
   await open('accounts/add/files');
-  const login = { auth_mode: 'chatgpt', OPENAI_API_KEY: null, tokens: { access_token: 'dropped-access', refresh_token: 'dropped-refresh-token', account_id: 'acc-1' } };
+  const login = { claudeAiOauth: { accessToken: 'dropped-access-token', refreshToken: 'dropped-refresh-token', expiresAt: Date.now() + 3_600_000, scopes: [], subscriptionType: 'pro' } };
   const data = await page.evaluateHandle((text) => {
     const transfer = new DataTransfer();
-    transfer.items.add(new File([text], 'auth.json', { type: 'application/json' }));
+    transfer.items.add(new File([text], '.credentials.json', { type: 'application/json' }));
     return transfer;
   }, JSON.stringify(login));
   await page.locator('.drop').dispatchEvent('drop', { dataTransfer: data });
   await page.getByText('1 accounts, 0 tokens, 0 routes').waitFor();
   assert.ok(!(await page.content()).includes('dropped-refresh-token'), 'a token is on the page');
-  if ((await admin('POST', 'import?dry_run=1', { bundle: { accounts: [] } })).status === 404) return t.skip('this build has no import');
+  if ((await admin('POST', 'import?dry_run=1', { accounts: [] })).status === 404) return t.skip('this build has no import');
   await button('Try without storing').click();
   await page.getByText('is added').waitFor();
   await button('Import').click();
   await page.getByText('Imported.').waitFor();
   await open('accounts');
-  await page.getByRole('link', { name: /codex/ }).first().waitFor();
+  await page.getByRole('link', { name: /claude/i }).first().waitFor();
   browser.clean();
 });
 

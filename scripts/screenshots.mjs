@@ -101,6 +101,7 @@ async function furnish(sluice) {
     const headers = { authorization: `Bearer ${keys[call % keys.length]}` };
     await (await sluice.chat({ model, stream: call % 3 === 0 }, { headers })).text();
   }
-  await admin('POST', 'accounts/google-1/cool', { seconds: 4000, model: 'gemini-2.5-pro' });
+  await admin('POST', 'accounts/anthropic-2/cool', { seconds: 4000, model: 'claude-opus-4-5' });
+  await admin('POST', 'accounts/anthropic-3/cool', { seconds: 200 });
   await admin('POST', 'accounts/openrouter-1/cool', { seconds: 260 });
 }

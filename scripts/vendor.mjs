@@ -1,9 +1,10 @@
 // Puts the libraries that the console's page loads where it finds them: as their npm packages bring them for browsers.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
+import { fill } from './files.mjs';
 
 const modules = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const target = fileURLToPath(new URL('../console/vendor/', import.meta.url));
@@ -21,22 +22,23 @@ const LIBRARIES = [
 /** The library is written out in full, with comments, in 80 files: minified, each stays what it is at half the size. */
 const minify = (text) => transformSync(text, { minify: true, format: 'esm', legalComments: 'inline' }).code;
 
+const files = new Map();
+
 function put(source, file, change) {
   if (statSync(source).isDirectory()) {
     for (const name of readdirSync(source)) put(join(source, name), join(file, name), minify);
     return;
   }
   if (!/\.(css|m?js)$/.test(file)) return;
-  mkdirSync(dirname(join(target, file)), { recursive: true });
   const text = readFileSync(source, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
   const made = change === undefined ? text : change(text);
   if (change !== undefined && made === text) throw new Error(`${source} is not what it was: see scripts/vendor.mjs`);
-  writeFileSync(join(target, file), made);
+  files.set(file, made);
 }
 
-rmSync(target, { recursive: true, force: true });
 for (const [name, file, change] of LIBRARIES) {
   const source = join(modules, name);
   if (!existsSync(source)) throw new Error(`node_modules/${name} is missing: npm ci`);
   put(source, file, change);
 }
+fill(target, files);

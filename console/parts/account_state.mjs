@@ -29,7 +29,8 @@ export function StateWords({ state, onEnd, short }) {
   }
   const models = state.models ?? [];
   for (const { model, until, why } of short ? models.slice(0, 2) : models) {
-    lines.push(html`<${Until} key=${model} label=${t('cooling for {model}', { model })} until=${until} why=${why} onEnd=${onEnd} />`);
+    // Without an end it rests no more: the next call finds out.
+    lines.push(html`<${Until} key=${model} label=${until ? t('cooling for {model}', { model }) : model} until=${until} why=${why} onEnd=${onEnd} />`);
   }
   if (short && models.length > 2) lines.push(html`<p class="soft">${t('and {n} models more', { n: models.length - 2 })}</p>`);
   return lines.length > 0 ? html`<div class="state-words">${lines}</div>` : null;

@@ -198,5 +198,5 @@ export function wordsOf(error) {
 
 export function MoreButton({ list }) {
   if (!list.next) return null;
-  return html`<p class="center"><${Button} onClick=${list.more} busy=${list.growing}>${t('Show more')}<//></p>`;
+  return html`<p class="center"><${Button} onClick=${list.more}>${t('Show more')}<//></p>`;
 }

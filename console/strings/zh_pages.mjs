@@ -96,6 +96,8 @@ export default {
   'You see which accounts would be asked, in which order, and why the others would not.': '你会看到哪些账号会被调用、顺序如何，以及其他账号为何不会。',
   '{shown} of {total}. Search to see others.': '显示 {shown} / {total}，搜索可查看其他。',
 
+  How: '方式',
+
   // Tokens
   'a day': '每天',
   'a month': '每月',

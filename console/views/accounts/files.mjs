@@ -2,7 +2,7 @@
 
 import { api } from '../../api.mjs';
 import { html, useRef, useState } from '../../parts/html.mjs';
-import { Button, Card, Notice, wordsOf } from '../../parts/ui.mjs';
+import { Button, Card, Copy, Notice, wordsOf } from '../../parts/ui.mjs';
 import { bytes } from '../../parts/format.mjs';
 import { t } from '../../strings.mjs';
 
@@ -58,14 +58,14 @@ function Found({ found }) {
   const send = async (dry) => {
     setError(undefined);
     try {
-      const answer = await api('POST', `import${dry ? '?dry_run=1' : ''}`, { bundle });
+      const answer = await api('POST', `import${dry ? '?dry_run=1' : ''}`, bundle);
       (dry ? setTrial : setDone)(answer);
     } catch (problem) {
       setError(problem);
     }
   };
   const nothing = accounts.length + bundle.tokens.length + Object.keys(bundle.config?.routes ?? {}).length === 0;
-  const actions = new Map((trial ?? done)?.accounts?.map((one, at) => [at, one.action]));
+  const told = done ?? trial;
   return html`<${Card} flush title=${t('Found')} note=${t('{accounts} accounts, {tokens} tokens, {routes} routes', { accounts: accounts.length, tokens: bundle.tokens.length, routes: Object.keys(bundle.config?.routes ?? {}).length })}>
     <div class="inset stack">
       <ul class="soft">${found.found.slice(0, 12).map(({ name, title }) => html`<li><code>${name || t('pasted')}</code> ${title}</li>`)}</ul>
@@ -78,16 +78,35 @@ function Found({ found }) {
         (one, at) => html`<tr>
           <td data-label=${t('Provider')}>${one.provider}</td><td data-label=${t('Name')}>${one.label || '–'}</td>
           <td data-label=${t('Credential')}><code>${one.hint || '–'}</code></td><td data-label=${t('Kind')}>${one.kind}${one.renews ? ` · ${t('renews itself')}` : ''}</td>
-          <td data-label=${t('Then')}>${actions.has(at) ? t({ add: 'is added', update: 'is updated', skip: 'is there already' }[actions.get(at)] ?? actions.get(at)) : '–'}</td>
+          <td data-label=${t('Then')}><${Fate} taken=${told?.accounts[at]} /></td>
         </tr>`,
       )}</tbody>
     </table>`}
     <div class="inset stack">
       ${error && html`<${Notice} tone="bad">${wordsOf(error)}<//>`}
-      ${[...((trial ?? done)?.problems ?? [])].slice(0, 30).map((one) => html`<p class="error">${one.path ? `${one.path}: ` : ''}${one.message ?? String(one)}</p>`)}
+      <${Rest} told=${told} done=${done !== undefined} />
       ${done
         ? html`<${Notice} tone="good" title=${t('Imported.')}><a href="#/accounts">${t('See the accounts')}</a><//>`
         : html`<div class="actions"><${Button} onClick=${() => send(true)} disabled=${nothing}>${t('Try without storing')}<//><${Button} kind="primary" onClick=${() => send(false)} disabled=${nothing}>${t('Import')}<//></div>`}
     </div>
   <//>`;
+}
+
+const FATES = { add: 'is added', update: 'is updated', skip: 'is there already', refuse: 'is not taken' };
+
+export function Fate({ taken }) {
+  if (taken === undefined) return '–';
+  return html`${t(FATES[taken.action] ?? taken.action)}${taken.message && html` <span class="error">${taken.message}</span>`}`;
+}
+
+/** What became of tokens and routes; a new token's key is told this once. */
+export function Rest({ told, done }) {
+  if (told === undefined) return null;
+  const { tokens = [], config } = told;
+  return html`${tokens.length > 0 &&
+    html`<h3>${t('Tokens')}</h3>
+      ${done && tokens.some(({ key }) => key) && html`<${Notice} tone="warn">${t('These keys are shown once. Copy them now.')}<//>`}
+      <ul class="stack">${tokens.map((one) => html`<li>${one.name}: <${Fate} taken=${one} /> ${one.key && html`<code>${one.key}</code> <${Copy} text=${one.key} />`}</li>`)}</ul>`}
+    ${config && html`<p>${t('Routes')}: <${Fate} taken=${config} /></p>`}
+    ${(config?.problems ?? []).slice(0, 30).map(({ path, message }) => html`<p class="error"><code>${path}</code> ${message}</p>`)}`;
 }

@@ -4,7 +4,7 @@ import { api, get, useResource } from '../../api.mjs';
 import { html, useEffect, useState } from '../../parts/html.mjs';
 import { Countdown } from '../../parts/time.mjs';
 import { link } from '../../parts/router.mjs';
-import { Area, Button, Card, Copy, Empty, Loaded, Notice, Text, wordsOf } from '../../parts/ui.mjs';
+import { Area, Button, Card, Copy, Empty, Loaded, Notice, Segments, Text, wordsOf } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 
 export function Login({ values }) {
@@ -16,7 +16,7 @@ export function Login({ values }) {
       if (ways.length === 0) {
         return html`<${Empty} title=${t('Not available')}>${t('This deployment’s version has no sign-ins. API keys and files work.')}<//>`;
       }
-      const provider = chosen ?? ways.find(({ name }) => name === values.provider);
+      const provider = chosen ?? ways.find((one) => values.provider && [one.name, one.provider].includes(values.provider));
       if (provider) return html`<${Begin} provider=${provider} account=${values.account} onBack=${() => (choose(undefined), (location.hash = link('accounts', 'add', 'login')))} />`;
       return html`<div class="tiles">
         ${ways.map((one) => html`<button type="button" class="tile" key=${one.name} onClick=${() => choose(one)}><strong>${one.title ?? one.name}</strong><small>${one.note ?? (one.login === 'device' ? t('with a code') : t('by pasting an address'))}</small></button>`)}
@@ -33,11 +33,13 @@ function Begin({ provider, account, onBack }) {
   const [options, setOptions] = useState({});
   const [error, setError] = useState();
   const asked = OPTIONS[provider.name] ?? [];
+  const kinds = provider.kinds ?? [];
+  const [kind, setKind] = useState(provider.login);
   const begin = async () => {
     setError(undefined);
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value.trim() !== ''));
     try {
-      setLogin(await api('POST', 'logins', { provider: provider.name, ...(Object.keys(given).length > 0 ? { options: given } : {}), ...(account ? { account } : {}) }));
+      setLogin(await api('POST', 'logins', { provider: provider.name, ...(kinds.length > 1 ? { kind } : {}), ...(Object.keys(given).length > 0 ? { options: given } : {}), ...(account ? { account } : {}) }));
     } catch (problem) {
       setError(problem);
     }
@@ -51,6 +53,7 @@ function Begin({ provider, account, onBack }) {
     ${login
       ? html`<${Steps} key=${login.id} login=${login} onAgain=${() => setLogin(undefined)} />`
       : html`<div class="stack">
+          ${kinds.length > 1 && html`<div><${Segments} label=${t('How')} value=${kind} onInput=${setKind} options=${[['device', t('with a code')], ['paste', t('by pasting an address')]]} /></div>`}
           ${asked.length > 0 && html`<div class="form">${asked.map(([name, title]) => html`<${Text} label=${t(title)} hint=${t('May be left empty.')} value=${options[name]} onInput=${(value) => setOptions((old) => ({ ...old, [name]: value }))} />`)}</div>`}
           ${error && html`<${Notice} tone="bad">${wordsOf(error)}<//>`}
           <${Button} kind="primary" onClick=${begin}>${t('Begin')}<//>
@@ -80,25 +83,25 @@ function Steps({ login, onAgain }) {
     };
   }, [login.id, status.state]);
   if (status.state === 'done') {
-    const { account } = status;
-    const id = account?.id ?? account;
+    const { account: id, notes = [] } = status;
     return html`<${Notice} tone="good" title=${t('Signed in.')}>
-      <p>${id ? html`<a href=${link('accounts', id)}>${account?.label || id}</a> ${t('is ready to be asked.')}` : t('The account is ready to be asked.')}</p>
+      <p>${id ? html`<a href=${link('accounts', id)}>${id}</a> ${t('is ready to be asked.')}` : t('The account is ready to be asked.')}</p>
+      ${notes.map((note) => html`<p>${note}</p>`)}
     <//>`;
   }
   if (status.state === 'failed') {
     return html`<div class="stack">
-      <${Notice} tone="bad" title=${t('The sign-in did not work.')}>${status.error?.message ?? status.error ?? ''}<//>
+      <${Notice} tone="bad" title=${t('The sign-in did not work.')}>${status.error ?? ''}<//>
       <${Button} kind="primary" onClick=${onAgain}>${t('Begin again')}<//>
     </div>`;
   }
-  return login.kind === 'device' ? html`<${Device} login=${login} />` : html`<${Paste} login=${login} onDone=${setStatus} />`;
+  return login.kind === 'device' ? html`<${Device} login=${{ ...login, ...status }} />` : html`<${Paste} login=${login} onDone=${setStatus} />`;
 }
 
 function Device({ login }) {
   return html`<div class="device">
     <p>${t('Open the provider’s page and type this code:')}</p>
-    <p class="user-code">${login.code}</p>
+    <p class="user-code">${login.code ?? '…'}</p>
     <div class="actions"><a class="button primary" href=${login.url} target="_blank" rel="noreferrer">${t('Open the page')}</a><${Copy} small=${false} text=${login.code} label=${t('Copy the code')} /></div>
     <p class="soft" role="status">${t('Waiting for you to finish there.')} ${login.expires && html`${t('The code is good for')} <${Countdown} until=${login.expires} />`}</p>
   </div>`;

@@ -5,6 +5,7 @@ import { html, useRef, useState } from '../../parts/html.mjs';
 import { attempt } from '../../parts/feedback.mjs';
 import { Button, Card, Notice, wordsOf } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
+import { Rest } from '../accounts/files.mjs';
 
 export function Backup() {
   return html`<div class="stack"><${Save} /><${Restore} /></div>`;
@@ -41,13 +42,13 @@ function Restore() {
     try {
       const read = JSON.parse(await file.text());
       setBundle(read);
-      setTrial(await api('POST', 'import?dry_run=1', { bundle: read }));
+      setTrial(await api('POST', 'import?dry_run=1', read));
     } catch (error) {
       setProblem(error instanceof SyntaxError ? t('This is not a backup: it is no JSON.') : wordsOf(error));
     }
   };
   const restore = async () => {
-    const { ok } = await attempt(() => api('POST', 'import', { bundle }), t('Restored.'));
+    const { ok } = await attempt(() => api('POST', 'import', bundle), t('Restored.'));
     if (ok) setDone(true);
   };
   const count = (action) => (trial.accounts ?? []).filter((one) => one.action === action).length;
@@ -60,7 +61,8 @@ function Restore() {
       ${trial &&
       html`<${Notice} title=${t('It would change:')}>
         <p>${t('{added} accounts added, {updated} updated, {skipped} the same.', { added: count('add'), updated: count('update'), skipped: count('skip') })}</p>
-        ${(trial.problems ?? []).slice(0, 20).map((one) => html`<p class="error">${one.message ?? String(one)}</p>`)}
+        ${(trial.accounts ?? []).filter(({ action }) => action === 'refuse').slice(0, 20).map((one) => html`<p class="error">${one.name}: ${one.message}</p>`)}
+        <${Rest} told=${trial} />
       <//>
       ${done ? html`<${Notice} tone="good">${t('Restored.')}<//>` : html`<${Button} kind="primary" onClick=${restore}>${t('Restore')}<//>`}`}
     </div>
