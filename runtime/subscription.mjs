@@ -3,8 +3,9 @@
 import { createServer } from 'node:http';
 import { Sluice } from './harness.mjs';
 import { OAuth } from './provider/oauth.mjs';
+import * as responses from './provider/responses.mjs';
 
-/** An API that speaks OpenAI's chat and believes the emulator about tokens. */
+/** An API that speaks OpenAI's chat, and its responses where a login is asked that way; it believes the emulator about tokens. */
 class Upstream {
   /** `ok`, `expired`, …, for each request that came. */
   judged = [];
@@ -21,7 +22,13 @@ class Upstream {
         response.writeHead(401).end(JSON.stringify({ error: { message: `the token is ${judged}`, type: 'auth' } }));
         return;
       }
-      const message = { role: 'assistant', content: `Hello, ${oauth.holder(access).email}` };
+      const text = `Hello, ${oauth.holder(access).email}`;
+      if (request.url.endsWith('/responses')) {
+        response.setHeader('content-type', 'text/event-stream');
+        response.end(responses.frames({ text, calls: [] }, { model: 'm' }).join(''));
+        return;
+      }
+      const message = { role: 'assistant', content: text };
       const choices = [{ index: 0, message, finish_reason: 'stop' }];
       response.end(JSON.stringify({ id: 'c', object: 'chat.completion', created: 1, model: 'm', choices }));
     });

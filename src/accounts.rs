@@ -21,8 +21,8 @@ use serde::Serialize;
 use crate::control::record::Record;
 use crate::pool::Account;
 use crate::upstream::{
-    self, Credential, Secret, Target, Upstream, anthropic, azure, bedrock, claude, code_assist, demo, google, kiro,
-    openai, qwen, vertex,
+    self, Credential, Secret, Target, Upstream, anthropic, azure, bedrock, claude, code_assist, codex, demo, google,
+    kiro, openai, qwen, vertex,
 };
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
@@ -155,6 +155,7 @@ fn known() -> Vec<Provider> {
         // Logins, which no variable holds.
         native(&code_assist::CodeAssist, &[], code_assist::MODELS),
         native(&claude::Claude, &[], claude::MODELS),
+        native(&codex::Codex, &[], codex::MODELS),
         native(&qwen::Qwen, &[], qwen::MODELS),
     ];
     openai::PROVIDERS.iter().map(row).chain(natives).collect()

@@ -3,6 +3,7 @@
 
 pub mod chat;
 pub mod code_assist;
+pub mod codex;
 pub mod converse;
 pub mod embed;
 pub mod gemini;

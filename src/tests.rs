@@ -9,6 +9,7 @@ mod call;
 mod chat;
 mod clients;
 mod clouds;
+mod codex;
 mod control;
 mod converse;
 mod defects;

@@ -6,6 +6,7 @@ pub mod azure;
 pub mod bedrock;
 pub mod claude;
 pub mod code_assist;
+pub mod codex;
 pub mod demo;
 pub mod google;
 pub mod iflow;
@@ -163,6 +164,7 @@ static OWN: &[&dyn Upstream] = &[
     &anthropic::Anthropic,
     &google::Google,
     &code_assist::CodeAssist,
+    &codex::Codex,
     &claude::Claude,
     &qwen::Qwen,
     &vertex::Vertex,

@@ -6,6 +6,7 @@
 //! | Google `QuotaFailure` with a per-day quota | midnight in California | model |
 //! | Google `RetryInfo.retryDelay`, `ErrorInfo.metadata.quotaResetDelay`, `quotaResetTimeStamp` | span, RFC 3339 | model |
 //! | Codex `resets_at`, `resets_in_seconds` | epoch seconds, seconds | account |
+//! | Codex `x-codex-{primary,secondary}-reset-at`, `-reset-after-seconds` of a window used to 100 % | epoch seconds, seconds | account, or model where the limit that was met is one family's |
 //! | Zhipu's date in the sentence of a used-up plan | Beijing time | account |
 //! | xAI `free-usage-exhausted` | 24 h | account |
 //! | `retry-after-ms`, `retry-after` | ms; seconds or HTTP date | the provider's |
@@ -37,10 +38,12 @@ pub struct Limit {
 
 /// The limit that `refused` describes, `body` being its JSON.
 pub fn limit(refused: Refusal<'_>, body: &Value, now: Millis) -> Limit {
-    let quota = [unified(refused.headers, now), google(body, now), codex(body, now), zhipu(body, now), xai(body)]
-        .into_iter()
-        .reduce(|all, one| Limit { wait: all.wait.max(one.wait), scope: all.scope.or(one.scope) })
-        .unwrap_or_default();
+    let headers = refused.headers;
+    let quota =
+        [unified(headers, now), plan(headers, now), google(body, now), codex(body, now), zhipu(body, now), xai(body)]
+            .into_iter()
+            .reduce(|all, one| Limit { wait: all.wait.max(one.wait), scope: all.scope.or(one.scope) })
+            .unwrap_or_default();
     let wait = quota.wait.max(retry_after(refused.headers, now));
     let wait = wait.or_else(|| resets(refused.headers, now)).or_else(|| relayed(body, now)).or_else(|| words(body));
     Limit { wait: wait.filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST)), scope: quota.scope }
@@ -136,6 +139,25 @@ fn codex(body: &Value, now: Millis) -> Limit {
     let at = at.map(|at| at.saturating_sub(Duration::from_millis(now.0))).filter(|wait| !wait.is_zero());
     let wait = at.or_else(|| Duration::try_from_secs_f64(number("resets_in_seconds")?).ok());
     Limit { wait, scope: wait.map(|_| Scope::Account) }
+}
+
+/// The windows of a ChatGPT plan, as every answer of Codex carries them. Those that are not used up say nothing about
+/// a refusal.
+fn plan(headers: &[(String, String)], now: Millis) -> Limit {
+    let active = header(headers, "x-codex-active-limit").map(|name| name.trim().to_ascii_lowercase().replace('_', "-"));
+    let family = active.as_deref().filter(|name| !name.is_empty()).unwrap_or("codex");
+    let get = |window: &str, what: &str| header(headers, &format!("x-{family}-{window}-{what}"));
+    let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<f64>().ok());
+    let mut limit = Limit::default();
+    for window in ["primary", "secondary"] {
+        if number(get(window, "used-percent")).is_none_or(|used| used < 100.0) {
+            continue;
+        }
+        let reset = get(window, "reset-at").and_then(|text| moment(text, now));
+        limit.wait = limit.wait.max(reset.or_else(|| fraction(get(window, "reset-after-seconds")?, 1.0)));
+        limit.scope = Some(if family == "codex" { Scope::Account } else { Scope::Model });
+    }
+    limit
 }
 
 /// 1308 and 1310 name the hour of the next allowance only in their sentence.
