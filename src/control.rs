@@ -35,7 +35,7 @@ use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 
 use self::billing::Receipt;
-use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Wanted};
+use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
 use self::record::Record;
 use self::sessions::Sessions;
 
@@ -173,6 +173,16 @@ impl Control {
         let candidates = plan.candidates.into_iter();
         let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
         Ok(Grant { lease: plan.lease, leads, payer, headers, ..Grant::default() })
+    }
+
+    /// Others to ask, under the lease of a call whose candidates have all failed.
+    pub fn more(&mut self, stranded: &Stranded, now: Millis) -> Result<Vec<Lead>, Denied> {
+        let Stranded { inquiry, so_far } = stranded;
+        self.pool.report(so_far, now);
+        let payer = self.payer(&inquiry.caller, now)?;
+        let ask = self.narrowed(payer.as_deref(), inquiry, self.choose(inquiry)?.ask)?;
+        let candidates = self.pool.more(&ask, so_far.lease, now).into_iter();
+        Ok(candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect())
     }
 
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {

@@ -1,10 +1,12 @@
 //! Try candidates in order until one commits to an answer.
 //!
 //! A candidate has committed when content has arrived. Before that its bytes are held back and any fault moves on to the
-//! next candidate unseen; a fault of the request itself ends the call. Nobody is tried twice, nobody sleeps.
+//! next candidate unseen; a fault of the request itself ends the call. When all have failed the pool is asked for
+//! others. Nobody is tried twice, nobody sleeps.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,6 +43,11 @@ pub trait Io {
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
         let _ = call;
         Ok(None)
+    }
+    /// All candidates of a plan have failed, as `so_far` tells: others, if there are any.
+    async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
+        let _ = so_far;
+        Vec::new()
     }
     /// Bookkeeping. Must not delay the answer.
     fn report(&self, settlement: Settlement);
@@ -95,6 +102,9 @@ impl Trace {
     }
 }
 
+/// A call may make 50 requests in all: an attempt takes two when a token is renewed, and every fourth asks for more.
+const ATTEMPTS: usize = 16;
+
 /// Why one candidate did not answer, and what to tell the client if nobody does.
 struct Failed {
     fault: Fault,
@@ -121,7 +131,9 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
     let passing = passing.as_ref();
     trace.hits = passing.map(Passing::hits);
     let mut last = None;
-    for candidate in &plan.candidates {
+    let mut probing = plan.candidates.iter().any(|candidate| candidate.probe);
+    let mut candidates = VecDeque::from(plan.candidates);
+    while let Some(candidate) = &candidates.pop_front() {
         let began = io.now();
         trace.tried += 1;
         let attempt = |outcome| Attempt {
@@ -140,7 +152,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
                 trace.attempts.push(Attempt { first_ms, ..answered });
                 if rest.is_none() {
                     io.report(trace.settle(outcome, usage));
-                } else if trace.attempts.len() > 1 || plan.candidates.iter().any(|candidate| candidate.probe) {
+                } else if trace.attempts.len() > 1 || probing {
                     // While this answer streams on, others must not run into the accounts that just failed, nor wait
                     // to hear that this one is back.
                     let attempts = trace.attempts.clone();
@@ -155,6 +167,12 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
                 last = Some(failed);
                 if stop {
                     break;
+                }
+                if candidates.is_empty() && trace.tried < ATTEMPTS {
+                    let attempts = trace.attempts.clone();
+                    let so_far = Settlement { lease: plan.lease, attempts, ..Settlement::default() };
+                    candidates.extend(io.more(so_far).await);
+                    probing |= candidates.iter().any(|candidate| candidate.probe);
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::call::{Call, Operation};
 use crate::fault::{Failure, Millis};
 use crate::filter::Filter;
 use crate::ir::Protocol;
-use crate::pool::{Candidate, Explanation};
+use crate::pool::{Candidate, Explanation, Settlement};
 use crate::route::Needs;
 use crate::route::preferences::Preferences;
 use crate::rules::Rule;
@@ -85,6 +85,13 @@ impl Inquiry {
             max_output: 0,
         }
     }
+}
+
+/// A call whose candidates have all failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stranded {
+    pub inquiry: Inquiry,
+    pub so_far: Settlement,
 }
 
 /// Whom a call would go to, and why.

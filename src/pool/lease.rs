@@ -74,6 +74,14 @@ impl Leases {
         self.open.insert(number, Lease { began: now, places, holder, seen: Vec::new() });
     }
 
+    /// More candidates for an open lease, the first of which is asked now. Returns who was asked before.
+    pub fn extend(&mut self, number: u64, places: Vec<Place>) -> Option<u32> {
+        let lease = self.open.get_mut(&number)?;
+        let first = places.first().map(|place| place.slot);
+        lease.places.extend(places);
+        std::mem::replace(&mut lease.holder, first)
+    }
+
     /// Take a lease out to settle it; [`Leases::put`] it back if the call goes on. One from before a restart holds
     /// nothing any more, but what is reported of it still counts once. `None`: given up, or none at all.
     pub fn take(&mut self, number: u64, now: Millis) -> Option<Lease> {

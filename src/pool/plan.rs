@@ -67,27 +67,55 @@ impl Pool {
         self.plans += 1;
         self.expire(now);
         self.trim();
-        let mut tiers: Vec<Tier<'_>> = ask
-            .tiers
-            .iter()
-            .map(|goals| Tier {
-                goals,
-                lanes: goals.iter().map(|goal| self.lane(goal, ask.strategy, now)).collect(),
-                key: ask.affinity.map(|conversation| conversation_in(conversation, goals)),
-            })
-            .collect();
+        let mut tiers = self.tiers(ask, now);
         let mut choices: Vec<Choice<'_>> = Vec::with_capacity(CANDIDATES);
         for tier in &mut tiers {
             if choices.is_empty() {
                 choices.extend(self.first(tier, ask.strategy, now));
             }
-            self.fill(tier, false, CANDIDATES, &mut choices);
+            self.fill(tier, false, &[], CANDIDATES, &mut choices);
         }
         // A doubtful account that may not even be asked keeps others from finding out: only to have an alternative.
         for tier in &tiers {
-            self.fill(tier, true, ALTERNATIVE, &mut choices);
+            self.fill(tier, true, &[], ALTERNATIVE, &mut choices);
         }
-        if choices.is_empty() { Err(self.denial(&tiers, now)) } else { Ok(self.commit(&choices, now)) }
+        if choices.is_empty() {
+            return Err(self.denial(&tiers, now));
+        }
+        let lease = self.leases.number(now);
+        let (places, candidates) = self.commit(&choices, lease, now);
+        self.leases.open(lease, places, now);
+        self.tell(&choices, now);
+        Ok(Plan { lease, candidates })
+    }
+
+    /// Others for a call whose candidates have all failed, as was reported; none if there are no others.
+    pub fn more(&mut self, ask: &Ask, lease: u64, now: Millis) -> Vec<Candidate> {
+        self.expire(now);
+        let Some(known) = self.leases.get(lease) else { return Vec::new() };
+        let tried: Vec<u32> = known.places.iter().map(|place| place.slot).collect();
+        let tiers = self.tiers(ask, now);
+        let mut choices: Vec<Choice<'_>> = Vec::with_capacity(CANDIDATES);
+        for (due, most) in [(false, CANDIDATES), (true, ALTERNATIVE)] {
+            tiers.iter().for_each(|tier| self.fill(tier, due, &tried, most, &mut choices));
+        }
+        if choices.is_empty() {
+            return Vec::new();
+        }
+        let (places, candidates) = self.commit(&choices, lease, now);
+        let before = self.leases.extend(lease, places);
+        self.vacate(before, lease, now);
+        self.tell(&choices, now);
+        candidates
+    }
+
+    fn tiers<'a>(&mut self, ask: &'a Ask, now: Millis) -> Vec<Tier<'a>> {
+        let tier = |goals: &'a Vec<Goal>| Tier {
+            goals,
+            lanes: goals.iter().map(|goal| self.lane(goal, ask.strategy, now)).collect(),
+            key: ask.affinity.map(|conversation| conversation_in(conversation, goals)),
+        };
+        ask.tiers.iter().map(tier).collect()
     }
 
     fn first<'a>(&mut self, tier: &mut Tier<'a>, strategy: Strategy, now: Millis) -> Option<Choice<'a>> {
@@ -175,9 +203,9 @@ impl Pool {
 
     /// Add candidates after the first: by priority, then from goal to goal, so that the next is of another provider if
     /// there is one.
-    fn fill<'a>(&self, tier: &Tier<'a>, due: bool, most: usize, choices: &mut Vec<Choice<'a>>) {
+    fn fill<'a>(&self, tier: &Tier<'a>, due: bool, tried: &[u32], most: usize, choices: &mut Vec<Choice<'a>>) {
         while choices.len() < most {
-            let taken = |slot: u32| choices.iter().any(|choice| choice.slot == slot);
+            let taken = |slot: u32| tried.contains(&slot) || choices.iter().any(|choice| choice.slot == slot);
             let next = tier
                 .goals
                 .iter()
@@ -194,8 +222,7 @@ impl Pool {
         }
     }
 
-    fn commit(&mut self, choices: &[Choice<'_>], now: Millis) -> Plan {
-        let lease = self.leases.number(now);
+    fn commit(&mut self, choices: &[Choice<'_>], lease: u64, now: Millis) -> (Vec<Place>, Vec<Candidate>) {
         let mut places = Vec::with_capacity(choices.len());
         let mut candidates = Vec::with_capacity(choices.len());
         for (at, Choice { slot: number, lane, goal, bind, due }) in choices.iter().enumerate() {
@@ -221,13 +248,16 @@ impl Pool {
                 }
             }
         }
-        self.leases.open(lease, places, now);
+        (places, candidates)
+    }
+
+    /// Let every lane know what has become of those chosen.
+    fn tell(&mut self, choices: &[Choice<'_>], now: Millis) {
         for (at, choice) in choices.iter().enumerate() {
             if choice.due || at == 0 && self.load_matters(choice.slot) {
                 self.refresh(choice.slot, now);
             }
         }
-        Plan { lease, candidates }
     }
 
     fn denial(&self, tiers: &[Tier<'_>], now: Millis) -> Denial {

@@ -12,7 +12,7 @@ use super::stream::Body;
 use super::{ledger, now, object};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::billing::Receipt;
-use crate::control::inquiry::{Grant, Inquiry, Lent};
+use crate::control::inquiry::{Grant, Inquiry, Lead, Lent, Stranded};
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
 use crate::ledger::{Entry, Facts};
@@ -31,6 +31,7 @@ pub struct Workerd {
     env: Env,
     inquiry: Inquiry,
     grant: OnceCell<Grant>,
+    leads: RefCell<Vec<Lead>>,
     /// Why there is no grant, beside the failure.
     refused: OnceCell<Vec<(String, String)>>,
     call: Rc<Call>,
@@ -61,6 +62,7 @@ impl Workerd {
             env,
             inquiry,
             grant: OnceCell::new(),
+            leads: RefCell::default(),
             refused: OnceCell::new(),
             call,
             agent,
@@ -130,7 +132,7 @@ impl Workerd {
     }
 
     fn find(&self, candidate: &Candidate) -> Option<Target> {
-        let leads = &self.grant.get()?.leads;
+        let leads = self.leads.borrow();
         match &leads.iter().find(|lead| lead.candidate.account == candidate.account)?.lent {
             Some(lent) => lent.target(candidate),
             None => {
@@ -140,8 +142,8 @@ impl Workerd {
         }
     }
 
-    fn lent(&self, account: &str) -> Option<&Lent> {
-        self.grant.get()?.leads.iter().find(|lead| lead.candidate.account == account)?.lent.as_ref()
+    fn lent(&self, account: &str) -> Option<Lent> {
+        self.leads.borrow().iter().find(|lead| lead.candidate.account == account)?.lent.clone()
     }
 
     /// The candidate with another token than `refused`.
@@ -177,15 +179,25 @@ impl Io for Workerd {
     }
 
     async fn plan(&self) -> Result<Plan, Failure> {
-        let grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| {
+        let mut grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| {
             let _ = self.refused.set(denied.headers);
             denied.failure
         })?;
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
         let plan = Plan { lease: grant.lease, candidates };
+        self.leads.replace(std::mem::take(&mut grant.leads));
         // Once a call; a second plan would not be asked for.
         let _ = self.grant.set(grant);
         Ok(plan)
+    }
+
+    async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
+        self.calls.set(self.calls.get().saturating_add(1));
+        let stranded = Stranded { inquiry: self.inquiry.clone(), so_far };
+        let leads = object::more(&self.env, &stranded).await;
+        let candidates = leads.iter().map(|lead| lead.candidate.clone()).collect();
+        self.leads.borrow_mut().extend(leads);
+        candidates
     }
 
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {

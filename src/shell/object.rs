@@ -10,7 +10,7 @@ use super::{admin, platform};
 use crate::access::Caller;
 use crate::admin::Reply;
 use crate::control::billing::Receipt;
-use crate::control::inquiry::{Denied, Grant, Inquiry, Lent, Wanted};
+use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
 use crate::control::renewal;
 use crate::fault::{Failure, Fault};
 use crate::json::Json;
@@ -39,6 +39,11 @@ async fn decided<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Seriali
 
 pub async fn plan(env: &Env, inquiry: &Inquiry) -> Result<Grant, Denied> {
     decided(env, "/plan", inquiry).await
+}
+
+/// Nobody, where nothing is heard: what has failed so far is answer enough.
+pub async fn more(env: &Env, stranded: &Stranded) -> Vec<Lead> {
+    decided(env, "/more", stranded).await.unwrap_or_default()
 }
 
 /// JSON of what [`plan`] would answer, and why.

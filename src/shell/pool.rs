@@ -68,6 +68,7 @@ impl DurableObject for Pool {
             let mut control = core.control.borrow_mut();
             match request.path().as_str() {
                 "/plan" => text(&control.plan(&read(&body)?, now())),
+                "/more" => text(&control.more(&read(&body)?, now())),
                 "/report" => text(&control.report(&read(&body)?, now())),
                 "/explain" => text(&control.explain(&read(&body)?, now())),
                 "/models" => text(&control.models(&read(&body)?, now())),

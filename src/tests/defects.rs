@@ -217,3 +217,16 @@ fn an_html_page_is_never_an_answer() {
         }
     }
 }
+
+#[test]
+fn an_account_that_could_answer_is_found_behind_any_number_that_cannot() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let accounts: Vec<(&'static str, Protocol)> = names.into_iter().map(|name| (name, Chat)).collect();
+    let script = Script::pooled(&accounts);
+    let mut answers: Vec<_> = (0..9).map(|_| limited("3600")).collect();
+    answers.push(sse(&[&stream(Chat, "text")]));
+    let (got, mut asked) = next(&script, &simple_call(Chat, true), answers);
+    assert_eq!((got.status, got.attempts), (200, 10));
+    asked.sort();
+    assert_eq!(asked, names);
+}

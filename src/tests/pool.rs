@@ -4,6 +4,7 @@ mod cooldowns;
 mod laws;
 mod places;
 mod selection;
+mod stranded;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -72,6 +72,13 @@ pub struct Script {
     pub reports: RefCell<Vec<Settlement>>,
 }
 
+impl Script {
+    fn ask(&self) -> Ask {
+        let goal = |(_, wire): &(&str, Protocol)| Goal { provider: name(*wire), model: "m".into(), ..Goal::default() };
+        Ask { tiers: self.candidates.iter().map(|candidate| vec![goal(candidate)]).collect(), ..Ask::default() }
+    }
+}
+
 impl Io for Script {
     type Body = Body;
 
@@ -82,12 +89,7 @@ impl Io for Script {
 
     async fn plan(&self) -> Result<Plan, Failure> {
         if let Some(pool) = &self.pool {
-            let goal =
-                |(_, wire): &(&str, Protocol)| Goal { provider: name(*wire), model: "m".into(), ..Goal::default() };
-            let ask = Ask {
-                tiers: self.candidates.iter().map(|candidate| vec![goal(candidate)]).collect(),
-                ..Ask::default()
-            };
+            let ask = self.ask();
             let now = self.now();
             return pool.borrow_mut().plan(&ask, now).map_err(|denial| denial.failure(now));
         }
@@ -101,6 +103,14 @@ impl Io for Script {
             Some(denial) => Err(denial.failure(self.now())),
             None => Ok(Plan { lease: 7, candidates: self.candidates.iter().map(candidate).collect() }),
         }
+    }
+
+    async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
+        let Some(pool) = &self.pool else { return Vec::new() };
+        let now = self.now();
+        pool.borrow_mut().report(&so_far, now);
+        let ask = self.ask();
+        pool.borrow_mut().more(&ask, so_far.lease, now)
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
