@@ -24,6 +24,7 @@ const COMMANDS = {
   'scripts/dev': ['runtime/clone.test.mjs', /scripts\/dev/],
   'scripts/deploy': ['runtime/deploy.test.mjs', /the life of a deployment/],
   'npx wrangler secret put ANTHROPIC_API_KEY': ['runtime/deploy.test.mjs', /'put', 'ANTHROPIC_API_KEY'/],
+  'scripts/import --dry-run': ['runtime/import.test.mjs', /'--dry-run'/],
   'npx wrangler secret put SLUICE_API_KEY': 'the same with another name',
   'git pull && scripts/deploy':
     'the second deployment of runtime/deploy.test.mjs, behind a repository that there is not',

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -202,7 +203,7 @@ async function stub(t, answer) {
 }
 
 const taken = (body) => ({
-  json: { accounts: JSON.parse(body).bundle.accounts.map(() => ({ action: 'add' })), tokens: [], problems: [] },
+  json: { accounts: JSON.parse(body).accounts.map(() => ({ action: 'add' })), tokens: [], config: null },
 });
 
 test('the script sends what a home directory has, once it was told to', async (t) => {
@@ -218,7 +219,7 @@ test('the script sends what a home directory has, once it was told to', async (t
   assert.deepEqual([method, path, authorization], ['POST', '/admin/api/import', 'Bearer canary-admin-key']);
   const home = expected('home').accounts.filter(({ provider }) => provider !== 'vertex');
   const byProvider = (accounts) => Object.fromEntries(accounts.map((account) => [account.provider, account]));
-  assert.deepEqual(byProvider(JSON.parse(body).bundle.accounts), byProvider(home));
+  assert.deepEqual(byProvider(JSON.parse(body).accounts), byProvider(home));
 });
 
 test('the script sends every system’s files as they are read here', async (t) => {
@@ -227,13 +228,32 @@ test('the script sends every system’s files as they are read here', async (t) 
     const folder = join(fixtures, system, 'files');
     const { output } = await run(['--yes', '--url', url, folder], { SLUICE_ADMIN_KEY: 'canary-admin-key' });
     assert.match(output, /added\.|Accounts: none/, system);
-    const { accounts, tokens } = JSON.parse(heard.pop().body).bundle;
+    const { accounts, tokens } = JSON.parse(heard.pop().body);
     assert.deepEqual(
       { accounts, tokens },
       { accounts: expected(system).accounts, tokens: expected(system).tokens },
       system,
     );
   }
+});
+
+test('many accounts are sent in parts, everything else once', async (t) => {
+  const { heard, url } = await stub(t, taken);
+  const keys = Array.from({ length: 95 }, (_, at) => `gsk_canary-number-${at}`).join('\n');
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-import-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'keys.txt'), keys);
+  const { output } = await run(['--yes', '--url', url, folder], { SLUICE_ADMIN_KEY: 'canary-admin-key' });
+  assert.match(output, /Accounts: 95 added\./);
+  const sent = heard.map(({ body }) => JSON.parse(body));
+  assert.deepEqual(
+    sent.map(({ accounts }) => accounts.length),
+    [40, 40, 15],
+  );
+  assert.deepEqual(
+    sent.map(({ tokens }) => tokens !== undefined),
+    [true, false, false],
+  );
 });
 
 test('a dry run asks nobody anything', async () => {
