@@ -1,22 +1,16 @@
 // Measures the built Worker beside the floors of the platform, in interleaved rounds of one run.
 //
-//   scripts/bench [--rounds 5] [--only NAME] [--quick] [--peers]
+//   scripts/bench [--rounds 5] [--only NAME] [--quick] [--publish]
 //
 // What counts is CPU of the runtime's process, as a ratio to a floor measured in the same round; absolute figures belong
-// to one machine. Writes bench/results.json and prints the table of docs/PERFORMANCE.md.
+// to one machine. Writes bench/results.json and prints the tables; with --publish, into docs/PERFORMANCE.md, too.
 
-import { execFile, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { BARS, LOADS } from './loads.mjs';
+import { floor, provider, root, sluice, stop, tools } from './subjects.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const tools = `${root}bench/target/release`;
-const workerd = `${root}node_modules/.bin/workerd`;
 const argument = (name, otherwise) => {
   const at = process.argv.indexOf(name);
   return at < 0 ? otherwise : process.argv[at + 1];
@@ -24,104 +18,6 @@ const argument = (name, otherwise) => {
 const quick = process.argv.includes('--quick');
 const rounds = Number(argument('--rounds', quick ? 2 : 5));
 const only = argument('--only');
-const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-const children = [];
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function start(command, args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  children.push(child);
-  return child;
-}
-
-async function ready(url) {
-  for (let left = 100; left > 0; left -= 1) {
-    const answer = await fetch(url, { method: 'GET' }).catch(() => undefined);
-    await answer?.arrayBuffer().catch(() => {});
-    if (answer !== undefined) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${url} does not answer`);
-}
-
-const quoted = (text) => JSON.stringify(text);
-const setting = (name) => {
-  const config = readFileSync(`${root}wrangler.toml`, 'utf8');
-  return JSON.parse(config.match(new RegExp(`^${name} = (.+)$`, 'm'))[1]);
-};
-
-/** A bare workerd with one Worker; a proxy in front would cost more than what is measured. */
-async function runtime(name, { modules, bindings, objects = '' }) {
-  const port = await freePort();
-  const home = join(scratch, name);
-  mkdirSync(join(home, 'state'), { recursive: true });
-  const list = modules.map(([as, kind, file], at) => {
-    // An embedded file is looked for beside its configuration.
-    copyFileSync(file, join(home, `module-${at}`));
-    return `(name = ${quoted(as)}, ${kind} = embed "module-${at}")`;
-  });
-  const texts = Object.entries(bindings).map(([key, value]) => `(name = ${quoted(key)}, text = ${quoted(value)})`);
-  if (objects !== '') texts.push('(name = "POOL", durableObjectNamespace = "Pool")');
-  const config = `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .worker),
-    (name = "internet", network = (allow = ["private", "public"])),
-    (name = "storage", disk = (path = ${quoted(join(home, 'state'))}, writable = true)),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
-);
-const worker :Workerd.Worker = (
-  modules = [${list.join(', ')}],
-  compatibilityDate = ${quoted(setting('compatibility_date'))},
-  compatibilityFlags = ${JSON.stringify(setting('compatibility_flags'))},
-  globalOutbound = "internet",
-  bindings = [${texts.join(', ')}],
-  ${objects}
-);
-`;
-  const file = join(home, 'config.capnp');
-  writeFileSync(file, config);
-  const child = start(workerd, ['serve', file]);
-  await ready(`http://127.0.0.1:${port}/healthz`);
-  return { name, port, pid: child.pid };
-}
-
-const floor = (name, upstream) =>
-  runtime(name, {
-    modules: [['worker', 'esModule', `${root}bench/workers/${name}.js`]],
-    bindings: { UPSTREAM: `http://127.0.0.1:${upstream}` },
-  });
-
-function sluice(name, upstream, extra = {}) {
-  const base = `http://127.0.0.1:${upstream}`;
-  const bindings = {
-    SLUICE_API_KEY: 'bench',
-    OPENAI_API_KEY: 'k', OPENAI_BASE_URL: `${base}/v1`,
-    ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: `${base}/v1`,
-    GEMINI_API_KEY: 'k', GEMINI_BASE_URL: `${base}/v1beta`,
-    // Speaks Chat only, so that other clients are translated.
-    COMPAT_API_KEY: 'k', COMPAT_BASE_URL: `${base}/v1`,
-    ...extra,
-  };
-  const objects = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
-  durableObjectStorage = (localDisk = "storage"),`;
-  return runtime(name, {
-    modules: [
-      ['index.js', 'esModule', `${root}build/index.js`],
-      ['./index_bg.wasm', 'wasm', `${root}build/index_bg.wasm`],
-    ],
-    bindings,
-    objects,
-  });
-}
 
 const run = promisify(execFile);
 
@@ -148,12 +44,15 @@ const median = (list) => {
 };
 
 async function main() {
-  const upstream = await freePort();
-  start(`${tools}/upstream`, ['--port', String(upstream)]);
-  await ready(`http://127.0.0.1:${upstream}/__stats`);
+  const upstream = await provider();
   const subjects = {};
   for (const name of ['pass', 'passbody', 'tsid', 'naive']) subjects[name] = await floor(name, upstream);
   subjects.sluice = await sluice('sluice', upstream);
+  // Compiling what runs often is no cost of an event.
+  const warm = LOADS.find(({ name }) => name === '500 events, unpaced');
+  for (const [label, spec] of Object.entries(warm.subjects)) {
+    await measure(subjects[spec.worker ?? label], { ...warm, c: 4, n: 240 }, spec);
+  }
   const table = [];
   for (const load of LOADS.filter(({ name }) => only === undefined || name.includes(only))) {
     const samples = {};
@@ -196,17 +95,24 @@ function report(table) {
     }
   }
   const verdicts = BARS.flatMap((bar) => bar(table) ?? []);
-  console.log(lines.join('\n'));
-  console.log('\n| bar | is | must be | |\n|---|---|---|---|');
+  lines.push('', '| bar | is | must be | |', '|---|---|---|---|');
   for (const { what, is, most } of verdicts) {
-    console.log(`| ${what} | ${shown(is, 3)} | ≤ ${most} | ${is <= most ? 'met' : 'MISSED'} |`);
+    lines.push(`| ${what} | ${shown(is, 3)} | ≤ ${most} | ${is <= most ? 'met' : 'MISSED'} |`);
   }
+  console.log(lines.join('\n'));
+  if (process.argv.includes('--publish')) publish(`${rounds} rounds\n\n${lines.join('\n')}`);
   writeFileSync(`${root}bench/results.json`, `${JSON.stringify({ rounds, table, verdicts }, null, 1)}\n`);
+}
+
+/** Replace what stands between the two marks. */
+function publish(text) {
+  const file = `${root}docs/PERFORMANCE.md`;
+  const marked = /(<!-- measured -->\n)[^]*(<!-- \/measured -->)/;
+  writeFileSync(file, readFileSync(file, 'utf8').replace(marked, (_, from, to) => `${from}\n${text}\n\n${to}`));
 }
 
 try {
   await main();
 } finally {
-  for (const child of children) child.kill('SIGKILL');
-  rmSync(scratch, { recursive: true, force: true });
+  stop();
 }

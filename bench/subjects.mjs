@@ -1,0 +1,124 @@
+// Who is measured: the floors and the built Worker, each in a bare workerd of its own.
+
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+export const tools = `${root}bench/target/release`;
+const workerd = `${root}node_modules/.bin/workerd`;
+const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+const children = [];
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export function start(command, args) {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  children.push(child);
+  return child;
+}
+
+export async function ready(url) {
+  for (let left = 100; left > 0; left -= 1) {
+    const answer = await fetch(url, { method: 'GET' }).catch(() => undefined);
+    await answer?.arrayBuffer().catch(() => {});
+    if (answer !== undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${url} does not answer`);
+}
+
+const quoted = (text) => JSON.stringify(text);
+const setting = (name) => {
+  const config = readFileSync(`${root}wrangler.toml`, 'utf8');
+  return JSON.parse(config.match(new RegExp(`^${name} = (.+)$`, 'm'))[1]);
+};
+
+/** A bare workerd with one Worker; a proxy in front would cost more than what is measured. */
+async function runtime(name, { modules, bindings, objects = '', inspector }) {
+  const port = await freePort();
+  const home = join(scratch, name);
+  mkdirSync(join(home, 'state'), { recursive: true });
+  const list = modules.map(([as, kind, file], at) => {
+    // An embedded file is looked for beside its configuration.
+    copyFileSync(file, join(home, `module-${at}`));
+    return `(name = ${quoted(as)}, ${kind} = embed "module-${at}")`;
+  });
+  const texts = Object.entries(bindings).map(([key, value]) => `(name = ${quoted(key)}, text = ${quoted(value)})`);
+  if (objects !== '') texts.push('(name = "POOL", durableObjectNamespace = "Pool")');
+  const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["private", "public"])),
+    (name = "storage", disk = (path = ${quoted(join(home, 'state'))}, writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [${list.join(', ')}],
+  compatibilityDate = ${quoted(setting('compatibility_date'))},
+  compatibilityFlags = ${JSON.stringify(setting('compatibility_flags'))},
+  globalOutbound = "internet",
+  bindings = [${texts.join(', ')}],
+  ${objects}
+);
+`;
+  const file = join(home, 'config.capnp');
+  writeFileSync(file, config);
+  const inspect = inspector === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspector}`];
+  const child = start(workerd, ['serve', ...inspect, file]);
+  await ready(`http://127.0.0.1:${port}/healthz`);
+  return { name, port, pid: child.pid };
+}
+
+export const floor = (name, upstream) =>
+  runtime(name, {
+    modules: [['worker', 'esModule', `${root}bench/workers/${name}.js`]],
+    bindings: { UPSTREAM: `http://127.0.0.1:${upstream}` },
+  });
+
+export function sluice(name, upstream, extra = {}, inspector) {
+  const base = `http://127.0.0.1:${upstream}`;
+  const bindings = {
+    SLUICE_API_KEY: 'bench',
+    OPENAI_API_KEY: 'k', OPENAI_BASE_URL: `${base}/v1`,
+    ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: `${base}/v1`,
+    GEMINI_API_KEY: 'k', GEMINI_BASE_URL: `${base}/v1beta`,
+    // Speaks Chat only, so that other clients are translated.
+    COMPAT_API_KEY: 'k', COMPAT_BASE_URL: `${base}/v1`,
+    ...extra,
+  };
+  const objects = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
+  durableObjectStorage = (localDisk = "storage"),`;
+  return runtime(name, {
+    modules: [
+      ['index.js', 'esModule', `${root}build/index.js`],
+      ['./index_bg.wasm', 'wasm', `${root}build/index_bg.wasm`],
+    ],
+    bindings,
+    objects,
+    inspector,
+  });
+}
+
+export async function provider() {
+  const port = await freePort();
+  start(`${tools}/upstream`, ['--port', String(port)]);
+  await ready(`http://127.0.0.1:${port}/__stats`);
+  return port;
+}
+
+export function stop() {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(scratch, { recursive: true, force: true });
+}
