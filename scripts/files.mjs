@@ -20,5 +20,7 @@ export function fill(folder, files) {
     writeFileSync(part, text);
     renameSync(part, target);
   }
-  for (const path of listed(folder)) if (!files.has(path)) rmSync(join(folder, path), { force: true });
+  // What another process is about to put in place ends in its number.
+  const strays = listed(folder).filter((path) => !files.has(path) && !/\.\d+$/.test(path));
+  for (const path of strays) rmSync(join(folder, path), { force: true });
 }
