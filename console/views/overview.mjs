@@ -1,9 +1,10 @@
 // Is it working, what was used, what did it cost, and how much of the free plan is left.
 
-import { query, useResource } from '../api.mjs';
+import { useResource } from '../api.mjs';
 import { html, useMemo, useState } from '../parts/html.mjs';
 import { Badge, Gates } from '../parts/account_state.mjs';
 import { Chart } from '../parts/chart.mjs';
+import { useOverview } from '../parts/overview.mjs';
 import { link } from '../parts/router.mjs';
 import { Card, Empty, Loaded, Meter, Notice, Page, Segments } from '../parts/ui.mjs';
 import { compact, money, ms, number, percent } from '../parts/format.mjs';
@@ -13,7 +14,7 @@ const DAYS = [['1', 'Today'], ['7', '7 days'], ['30', '30 days']];
 
 export default function Overview({ session }) {
   const [days, setDays] = useState('7');
-  const overview = useResource(`overview${query({ days })}`, { every: 60_000 });
+  const overview = useOverview(days);
   return html`<${Page}
     title=${t('Overview')}
     actions=${html`<${Segments} label=${t('Span')} value=${days} onInput=${setDays} options=${DAYS.map(([name, title]) => [name, t(title)])} />`}
@@ -55,7 +56,7 @@ const tally = (items) =>
   }, {});
 
 /** All tokens of a row, whichever buckets it tells. */
-const tokensOf = (row) => row.tokens ?? ['input', 'cache_read', 'cache_write', 'output'].reduce((sum, name) => sum + (row[name] ?? 0), 0);
+const tokensOf = (row) => row.tokens ?? ['input', 'cache_read', 'cache_write', 'output', 'reasoning'].reduce((sum, name) => sum + (row[name] ?? 0), 0);
 const costOf = (row) => row.cost ?? 0;
 
 /** Days are counted from 1970, or written as dates. */
@@ -82,7 +83,7 @@ function Figures({ value, days }) {
       <div><dt>${t('Requests')}</dt><dd>${compact(requests)}<small>${t('{share} errors', { share: percent(requests > 0 ? (totals.errors ?? 0) / requests : 0) })}</small></dd></div>
       <div><dt>${t('Tokens used')}</dt><dd>${compact(tokensOf(totals))}<small>${t('{share} from caches', { share: percent(hit) })}</small></dd></div>
       <div><dt>${t('Spend')}</dt><dd>${money(costOf(totals))}<small>${t('{sum} saved', { sum: money(saved) })}</small></dd></div>
-      <div><dt>${t('First words')}</dt><dd>${ms(ttft.p50)}<small>${t('{time} for the slowest 5%', { time: ms(ttft.p95) })}</small></dd></div>
+      <div><dt>${t('First words')}</dt><dd>${ms(ttft.p50 ?? ttft.mean)}<small>${ttft.p95 === undefined ? t('on average') : t('{time} for the slowest 5%', { time: ms(ttft.p95) })}</small></dd></div>
     </dl>
     ${requests === 0 && byDay.length === 0
       ? html`<${Card}><${Empty} title=${t('Nothing was asked in this time')} action=${html`<a class="button primary" href="#/connect">${t('Connect a client')}</a>`}>${t('Point a client at Sluice, or try a prompt in the playground.')}<//><//>`

@@ -20,24 +20,22 @@ export function Found() {
       <${Button} onClick=${refresh}>${t('Ask the providers')}<//>
     </div>
     <${Card} flush>
-      <${Loaded} resource=${models} rows=${8}>${(value) => html`<${List} items=${value.items ?? value.models ?? value.data ?? value} q=${q.trim().toLowerCase()} />`}<//>
+      <${Loaded} resource=${models} rows=${8}>${({ items }) => html`<${List} rows=${items} q=${q.trim().toLowerCase()} />`}<//>
     <//>`;
 }
 
-function List({ items, q }) {
-  const rows = items.map((one) => (typeof one === 'string' ? { id: one } : one));
-  const fitting = rows.filter((row) => `${nameOf(row)} ${providersOf(row)}`.toLowerCase().includes(q));
+function List({ rows, q }) {
+  const fitting = rows.filter(({ id, provider }) => `${id} ${provider ?? ''}`.toLowerCase().includes(q));
   if (rows.length === 0) {
     return html`<${Empty} title=${t('No models yet')} action=${html`<a class="button primary" href="#/accounts/add">${t('Add accounts')}</a>`}>${t('They come with the accounts.')}<//>`;
   }
   return html`<table class="data">
-      <thead><tr><th>${t('Model')}</th><th>${t('Providers')}</th><th class="right">${t('Context')}</th><th class="right">${t('Input, per million')}</th><th class="right">${t('Output, per million')}</th><th><span class="hidden">${t('Explain')}</span></th></tr></thead>
+      <thead><tr><th>${t('Model')}</th><th>${t('Provider')}</th><th class="right">${t('Context')}</th><th class="right">${t('Input, per million')}</th><th class="right">${t('Output, per million')}</th><th><span class="hidden">${t('Explain')}</span></th></tr></thead>
       <tbody>${fitting.slice(0, SHOWN).map((row) => {
-        const name = nameOf(row);
-        const { input, output } = row.price ?? row.prices ?? {};
-        const context = row.context ?? row.context_length ?? row.context_window;
+        const { id: name, provider, route, context } = row;
+        const { input, output } = row.price ?? {};
         return html`<tr key=${name}>
-          <td><code>${name}</code></td><td data-label=${t('Providers')}>${providersOf(row) || '–'}</td>
+          <td><code>${name}</code></td><td data-label=${t('Provider')}>${route ? html`<a href=${link('models', 'routes')}>${t('your route')}</a>` : provider}</td>
           <td class="right" data-label=${t('Context')}>${context ? compact(context) : '–'}</td>
           <td class="right" data-label=${t('Input, per million')}>${input === undefined ? '–' : money(input)}</td>
           <td class="right" data-label=${t('Output, per million')}>${output === undefined ? '–' : money(output)}</td>
@@ -48,6 +46,3 @@ function List({ items, q }) {
     ${fitting.length > SHOWN && html`<p class="soft center inset">${t('{shown} of {total}. Search to see others.', { shown: SHOWN, total: number(fitting.length) })}</p>`}
     ${fitting.length === 0 && html`<p class="soft center inset">${t('No model fits.')}</p>`}`;
 }
-
-const nameOf = (row) => row.id ?? row.name ?? row.model;
-const providersOf = (row) => [row.providers ?? row.provider ?? row.owned_by ?? []].flat().map((one) => one.name ?? one).join(', ');

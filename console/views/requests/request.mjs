@@ -16,6 +16,7 @@ const TITLES = {
   cache_write: 'Written to cache',
   cache_write_long: 'Written to cache for an hour',
   output: 'Output',
+  reasoning: 'Reasoning',
 };
 
 export default function Request({ id }) {
@@ -60,9 +61,14 @@ function Whole({ row }) {
 }
 
 function Cost({ row }) {
-  const { price, saved, cost, basis, estimated } = row;
-  const [value] = listOf(price ? `[${typeof price === 'string' ? price : JSON.stringify(price)}]` : undefined);
-  const rate = (name) => value?.[name] ?? value?.rates?.[name];
+  const { saved, cost, basis, estimated } = row;
+  const models = useResource('models');
+  const price = models.value?.items.find(({ provider, model }) => provider === row.provider && model === row.served)?.price;
+  const now = (name) => price?.[name === 'reasoning' ? 'output' : name];
+  // Prices change: those of now are shown only where they give what was counted then.
+  const sum = buckets(row).reduce((all, [name, count]) => all + count * (now(name) ?? NaN), 0);
+  const holds = Math.ceil(sum / 1e6) + (price?.per_request ?? 0) === cost + saved;
+  const rate = (name) => (holds ? now(name) : undefined);
   return html`<${Card} flush title=${t('Cost')} note=${[basis, estimated ? t('estimated: the provider did not tell') : ''].filter(Boolean).join(' · ')}>
     <table class="data">
       <thead><tr><th>${t('Tokens used')}</th><th class="right">${t('Count')}</th><th class="right">${t('Per million')}</th><th class="right">${t('Cost')}</th></tr></thead>

@@ -1,7 +1,7 @@
 // What a row of the usage log says.
 
 /** The disjoint buckets that a call's tokens fall into. */
-const BUCKETS = ['input', 'cache_read', 'cache_write', 'cache_write_long', 'output'];
+const BUCKETS = ['input', 'cache_read', 'cache_write', 'cache_write_long', 'output', 'reasoning'];
 
 export const buckets = (row) => BUCKETS.map((name) => [name, row[name]]).filter(([, value]) => value > 0);
 export const tokensOf = (row) => buckets(row).reduce((sum, [, value]) => sum + value, 0);
