@@ -1,19 +1,28 @@
 // A provider on loopback that speaks OpenAI's, Anthropic's and Gemini's wires, behaves as each key's script says, and
-// refuses what the real ones refuse.
+// refuses what the real ones refuse. Logins are known by their tokens, which the emulated sign-ins judge; their scripts
+// go by e-mail.
 
 import { createServer } from 'node:http';
 import * as chat from './provider/chat.mjs';
+import * as claude from './provider/claude.mjs';
+import * as codeAssist from './provider/code_assist.mjs';
+import * as codex from './provider/codex.mjs';
 import * as gemini from './provider/gemini.mjs';
 import * as messages from './provider/messages.mjs';
+import * as qwen from './provider/qwen.mjs';
 import * as responses from './provider/responses.mjs';
+import { bearer } from './provider/wire.mjs';
 
-const WIRES = { chat, gemini, messages, responses };
+const LOGINS = [codeAssist, codex, claude, qwen];
+const WIRES = [chat, gemini, messages, responses, ...LOGINS];
 
 /** What a key does with a request. `after` counts the frames that are sent before. */
 export const behave = {
   /** `answer`, or what it makes of `{ tools, results, said }`, in place of what would be said. */
   answer: (answer = {}) => ({ answer }),
   refuse: (status, headers = {}, message = 'refused by script') => ({ status, headers, message }),
+  /** A login's allowance is used up, and back in so many seconds. */
+  exhausted: (seconds) => ({ exhausted: seconds }),
   /** A 200 whose stream, or whole body, is an error. */
   errorInside: (status = 529, after = 0) => ({ inside: status, after }),
   cut: (after) => ({ after, then: 'cut' }),
@@ -26,6 +35,8 @@ export const behave = {
 export class Provider {
   #server;
   #scripts = new Map();
+  /** Where tokens come from: an `OAuth`. */
+  oauth;
   /** Every request that came, in order. */
   requests = [];
 
@@ -57,14 +68,17 @@ export class Provider {
 
   async #serve(request, response) {
     const url = new URL(request.url, this.url);
-    const wire = Object.values(WIRES).find((wire) => wire.matches(url.pathname));
-    if (wire === undefined || request.method !== 'POST') {
+    const question = LOGINS.find((wire) => wire.questions[`${request.method} ${url.pathname}`]);
+    const wire = question ?? WIRES.find((wire) => wire.matches(url.pathname));
+    if (wire === undefined || (request.method !== 'POST' && question === undefined)) {
       response.writeHead(404, { 'content-type': 'application/json' });
       return response.end(JSON.stringify({ error: { message: `no such path: ${request.method} ${url.pathname}` } }));
     }
     let text = '';
     for await (const chunk of request) text += chunk;
-    const key = wire.key(request.headers, url);
+    const token = bearer(request.headers);
+    const family = LOGINS.includes(wire) ? this.oauth?.holder(token) : undefined;
+    const key = LOGINS.includes(wire) ? family?.email : wire.key(request.headers, url);
     const seen = { key, wire, path: url.pathname, headers: request.headers, text, left: false };
     seen.closed = new Promise((resolve) => {
       response.on('close', () => {
@@ -72,18 +86,29 @@ export class Provider {
         resolve(seen.left);
       });
     });
-    this.requests.push(seen);
+    if (question === undefined) this.requests.push(seen);
     const refuse = (status, message, headers = {}) => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify(wire.error(status, message)));
     };
-    const script = this.#scripts.get(key);
+    const send = ({ status, headers, body }) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    if (LOGINS.includes(wire)) {
+      const judged = this.oauth?.judge(token) ?? 'unknown';
+      if (judged !== 'ok' || family.provider !== wire.name) return send(wire.stale(judged));
+    }
+    const script = this.#scripts.get(key) ?? (family && [behave.answer()]);
     if (script === undefined) return refuse(401, `unknown key ${key}`);
+    if (question) {
+      const answer = wire.questions[`${request.method} ${url.pathname}`];
+      return send({ status: 200, body: answer(family, { exhausted: script[0].exhausted !== undefined }) });
+    }
     const behavior = script.length > 1 ? script.shift() : script[0];
+    if (behavior.exhausted !== undefined) return send(wire.exhausted(behavior.exhausted));
     if (behavior.status !== undefined) return refuse(behavior.status, behavior.message, behavior.headers);
     try {
       seen.body = JSON.parse(text);
-      wire.check(seen.body, request.headers);
+      wire.check(seen.body, request.headers, family);
     } catch (error) {
       return refuse(400, error.message);
     }
