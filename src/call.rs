@@ -70,8 +70,12 @@ pub enum Route {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub method: &'static str,
-    /// What follows the version, and the query without our own key.
+    /// What follows the version, or the provider's host, and the query without our own key.
     pub path: String,
+    /// The path begins at the provider's host, and everything about the request is repeated.
+    pub whole: bool,
+    /// The one account to ask.
+    pub account: Option<String>,
 }
 
 /// What the path alone says about a call.
@@ -121,6 +125,31 @@ pub fn unescape(text: &str) -> String {
 /// Headers of the client that belong to its protocol, and pass on to a provider of the same.
 const RELAYED: &[&str] = &["anthropic-version", "anthropic-beta", "openai-beta"];
 
+/// What a proxied request says of its body and of what it wants back. Everything else a client sends is about its own
+/// key, its own connection or itself.
+const PROXIED: &[&str] = &[
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-encoding",
+    "content-range",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+    "prefer",
+    "range",
+    "x-goog-fieldmask",
+    "x-goog-upload-command",
+    "x-goog-upload-file-name",
+    "x-goog-upload-header-content-length",
+    "x-goog-upload-header-content-type",
+    "x-goog-upload-offset",
+    "x-goog-upload-protocol",
+];
+
 /// A request, read and routed.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -166,7 +195,9 @@ impl Call {
             // Ollama streams unless it is told not to.
             None => body.get::<bool>("stream")?.unwrap_or(endpoint.protocol == Protocol::Ollama),
         };
-        let mut headers: Vec<_> = RELAYED.iter().filter_map(|name| Some((*name, (head.header)(name)?))).collect();
+        let whole = endpoint.line.as_ref().is_some_and(|line| line.whole);
+        let known = if whole { PROXIED } else { RELAYED };
+        let mut headers: Vec<_> = known.iter().filter_map(|name| Some((*name, (head.header)(name)?))).collect();
         if (raw || is_form) && !kind.is_empty() {
             headers.push(("content-type", kind));
         }
@@ -175,6 +206,11 @@ impl Call {
 
     pub fn protocol(&self) -> Protocol {
         self.endpoint.protocol
+    }
+
+    /// Whether the request is repeated as it is, and so is its answer.
+    pub fn is_proxied(&self) -> bool {
+        self.endpoint.line.as_ref().is_some_and(|line| line.whole)
     }
 }
 
@@ -221,6 +257,9 @@ pub fn protocol_of(path: &str) -> Protocol {
 pub fn route(head: &Head<'_>) -> Result<Route, Failure> {
     let decoded = unescape(head.path);
     let path = decoded.trim_start_matches('/').trim_end_matches('/');
+    if path.starts_with("proxy/") {
+        return proxy_route(head);
+    }
     let direct = endpoint(head, path, None);
     match (&direct, path.split_once('/')) {
         (Err(failure), Some((first, rest))) if failure.kind == Kind::NotFound && may_name_a_provider(first) => {
@@ -316,9 +355,7 @@ fn raw_route(head: &Head<'_>, path: &str, provider: Option<String>) -> Result<Ro
         return Err(wrong_method(head, "GET, POST or DELETE"));
     };
     let encoded = head.path.split_once("/v1/").map_or("", |(_, rest)| rest).trim_end_matches('/');
-    let query: Vec<&str> = head.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("key=")).collect();
-    let mark = if query.is_empty() { "" } else { "?" };
-    let path = format!("{encoded}{mark}{}", query.join("&"));
+    let path = format!("{encoded}{}", own_query(head));
     Ok(Route::Call(Endpoint {
         protocol: protocol_of(head.path),
         operation: Operation::Raw,
@@ -326,9 +363,51 @@ fn raw_route(head: &Head<'_>, path: &str, provider: Option<String>) -> Result<Ro
         // It is passed on as it comes.
         stream: Some(true),
         json_array: false,
-        line: Some(Line { method, path }),
+        line: Some(Line { method, path, whole: false, account: None }),
         provider: Some(provider),
     }))
+}
+
+/// `/proxy/{provider}/…` and `/proxy/{provider}@{account}/…`: whatever stands behind it goes to the provider's host.
+fn proxy_route(head: &Head<'_>) -> Result<Route, Failure> {
+    const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    let rest = head.path.trim_start_matches('/').strip_prefix("proxy/").ok_or_else(|| unknown(head))?;
+    let (named, path) = rest.split_once('/').ok_or_else(|| unknown(head))?;
+    let named = unescape(named);
+    let (provider, account) = match named.split_once('@') {
+        Some((provider, account)) => (provider, Some(account)),
+        None => (named.as_str(), None),
+    };
+    let strays = |segment: &str| matches!(segment, "." | "..") || segment.contains(char::is_control);
+    let plain = unescape(path);
+    let is_path = !plain.is_empty() && !plain.contains('\\') && !plain.split('/').any(strays);
+    if !is_path || !may_name_a_provider(provider) || account.is_some_and(str::is_empty) {
+        return Err(unknown(head));
+    }
+    let Some(method) = METHODS.into_iter().find(|method| *method == head.method) else {
+        return Err(wrong_method(head, "GET, HEAD, POST, PUT, PATCH or DELETE"));
+    };
+    Ok(Route::Call(Endpoint {
+        protocol: protocol_of(head.path),
+        operation: Operation::Raw,
+        model: None,
+        stream: Some(true),
+        json_array: false,
+        line: Some(Line {
+            method,
+            path: format!("{path}{}", own_query(head)),
+            whole: true,
+            account: account.map(str::to_owned),
+        }),
+        provider: Some(provider.to_owned()),
+    }))
+}
+
+/// The query, with its mark, without our own key.
+fn own_query(head: &Head<'_>) -> String {
+    let pairs: Vec<&str> = head.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("key=")).collect();
+    let mark = if pairs.is_empty() { "" } else { "?" };
+    format!("{mark}{}", pairs.join("&"))
 }
 
 /// `models/{id}` and `models/{id}:{method}`. A model id may itself contain slashes and colons.

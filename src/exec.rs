@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::call::{Call, HttpRequest, HttpResponse, header};
+use crate::call::{Call, HttpRequest, HttpResponse, Operation, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::filter::Hits;
 use crate::ir::event::Usage;
@@ -61,6 +61,10 @@ pub enum Reply<B> {
 
 /// A committed answer: `head` is ready to be sent, `rest` follows through the pump.
 pub struct Answer<B> {
+    /// 200, but for a proxied request.
+    pub status: u16,
+    /// Of a proxied answer, beside its type.
+    pub headers: Vec<(String, String)>,
     pub content_type: Cow<'static, str>,
     pub head: Vec<u8>,
     pub rest: Option<(B, Pump)>,
@@ -146,7 +150,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
             first_ms: None,
         };
         match try_candidate(io, call, passing, candidate).await {
-            Ok(Committed { content_type, head, rest, usage, outcome }) => {
+            Ok(Committed { status, headers, content_type, head, rest, usage, outcome }) => {
                 let answered = attempt(outcome.clone());
                 let first_ms = rest.is_some().then_some(answered.ms);
                 trace.attempts.push(Attempt { first_ms, ..answered });
@@ -159,7 +163,7 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
                     io.report(Settlement { lease: plan.lease, attempts, ..Settlement::default() });
                     trace.attempts.drain(..trace.attempts.len() - 1).for_each(drop);
                 }
-                return Reply::Answer(Box::new(Answer { content_type, head, rest, trace }));
+                return Reply::Answer(Box::new(Answer { status, headers, content_type, head, rest, trace }));
             }
             Err(failed) => {
                 trace.attempts.push(attempt(Outcome::Failed(failed.fault.clone())));
@@ -189,6 +193,8 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
 
 /// A candidate's answer, as far as it is known.
 struct Committed<B> {
+    status: u16,
+    headers: Vec<(String, String)>,
     content_type: Cow<'static, str>,
     head: Vec<u8>,
     rest: Option<(B, Pump)>,
@@ -224,7 +230,9 @@ async fn ask_target<I: Io>(
     let payload = payload_through(passing, asked, target).map_err(refused)?;
     let request = target.upstream.request(asked, target, &payload).map_err(refused)?;
     let response = io.send(request).await.map_err(|fault| unreachable(call, target, fault))?;
-    if !(200..300).contains(&response.status) {
+    // A proxied client knows what a redirect or an unfinished upload means.
+    let last = if call.is_proxied() { 400 } else { 300 };
+    if !(200..last).contains(&response.status) {
         let body = read_error(response.body).await;
         let refusal = Refusal { status: response.status, headers: &response.headers, body: &body };
         return Err(judge(io, call, target, &payload, refusal));
@@ -232,7 +240,7 @@ async fn ask_target<I: Io>(
     let streamed = is_stream(&response.headers, payload.stream);
     let mut pump = Pump::new(&Answering { call, payload: &payload, streamed, secret: &target.credential.access });
     let echo = Echo { call, request: payload.request.as_ref() };
-    let HttpResponse { headers, mut body, .. } = response;
+    let HttpResponse { status, headers, mut body } = response;
     let mut head = Vec::new();
     let mut outcome = Outcome::Answered;
     let mut ended = false;
@@ -270,7 +278,15 @@ async fn ask_target<I: Io>(
     };
     let usage = pump.report().usage;
     let rest = if ended { None } else { Some((body, pump)) };
-    Ok(Committed { content_type, head, rest, usage, outcome })
+    let (status, headers) = if call.is_proxied() { (status, proxied(headers)) } else { (200, Vec::new()) };
+    Ok(Committed { status, headers, content_type, head, rest, usage, outcome })
+}
+
+/// What a proxied answer says of itself. Its length and encoding are the connection's, cookies are nobody's here.
+fn proxied(headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    const KEPT: [&str; 5] = ["content-disposition", "content-range", "etag", "last-modified", "location"];
+    let is_kept = |name: &str| KEPT.contains(&name) || name.starts_with("x-goog-upload-");
+    headers.into_iter().filter(|(name, _)| is_kept(name)).collect()
 }
 
 /// 32 MiB: the largest frame, twice. More is held back only if a provider talks for ever and says nothing.
@@ -330,12 +346,16 @@ fn judge<I: Io>(io: &I, call: &Call, target: &Target, payload: &Payload, refusal
     let status = if (400..600).contains(&refusal.status) { refusal.status } else { 502 };
     let refusal = Refusal { status, ..refusal };
     let secret = &target.credential.access;
-    let fault = target.upstream.classify(refusal, io.now());
+    let fault = match target.upstream.classify(refusal, io.now()) {
+        // What is not there is a file or a batch: the account has nothing to do with it.
+        Fault::ModelMissing if call.endpoint.operation == Operation::Raw => Fault::Rejected,
+        fault => fault,
+    };
     let wait = match &fault {
         Fault::Quota { wait, .. } | Fault::RateLimited { wait, .. } => *wait,
         _ => None,
     };
-    let same = payload.wire.protocol() == call.protocol();
+    let same = payload.wire.protocol() == call.protocol() || call.is_proxied();
     if fault == Fault::Rejected && same && serde_json::from_slice::<serde::de::IgnoredAny>(refusal.body).is_ok() {
         let body = secret.scrub(&String::from_utf8_lossy(refusal.body)).into_bytes();
         return Failed { fault, unasked: false, status: refusal.status, body: body.into(), retry_after: wait };

@@ -131,12 +131,12 @@ async fn answer_call(call: Rc<Call>, io: Workerd) -> Result<Response, Failure> {
             headers.trace(&trace).retry_after(retry_after).send(status, "application/json", &body)
         }
         Reply::Answer(answer) => {
-            let headers = headers.trace(&answer.trace);
+            let headers = headers.trace(&answer.trace).with(&answer.headers);
             match answer.rest {
-                None => headers.send(200, &answer.content_type, &answer.head),
+                None => headers.send(answer.status, &answer.content_type, &answer.head),
                 Some((body, pump)) => {
                     let stream = stream::drive(body, pump, &answer.head, call, answer.trace, io);
-                    headers.stream(&answer.content_type, &stream)
+                    headers.stream(answer.status, &answer.content_type, &stream)
                 }
             }
         }

@@ -35,6 +35,7 @@ mod ollama;
 mod operations;
 mod pool;
 mod prices;
+mod proxy;
 mod quota;
 mod refresh;
 mod relay;

@@ -115,6 +115,10 @@ pub trait Upstream: Sync {
         let _ = (wire, target);
         operation == Operation::Generate
     }
+    /// Whether any request may be repeated at the provider's host, signed with the account's credential.
+    fn is_proxied(&self) -> bool {
+        false
+    }
     /// Quirks of the provider, applied to the canonical request before it is encoded.
     fn adapt(&self, request: &mut Request) {
         let _ = request;
@@ -304,7 +308,11 @@ fn other(
 
 fn raw(call: &Call, target: &Target, body: Bytes) -> Result<Payload, Failure> {
     let wire = target.upstream.speaks(Protocol::Chat, target);
-    if !target.upstream.supports(call.endpoint.operation, wire.protocol(), target) {
+    let supported = match call.is_proxied() {
+        true => target.upstream.is_proxied(),
+        false => target.upstream.supports(call.endpoint.operation, wire.protocol(), target),
+    };
+    if !supported {
         return Err(unable(target, "have other endpoints here"));
     }
     Ok(payload_of(wire, body, call.stream, Reading::Raw))
@@ -374,13 +382,17 @@ fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(
         Some((_, old)) => value.clone_into(old),
         None => headers.push((name.to_owned(), value.to_owned())),
     };
-    set("content-type", "application/json");
+    if !call.is_proxied() {
+        set("content-type", "application/json");
+    }
     set("accept", accept);
     set("user-agent", USER_AGENT);
     for (name, value) in &own {
         set(name, value);
     }
-    if payload.wire.protocol() == call.protocol() {
+    if call.is_proxied() {
+        call.headers.iter().for_each(|(name, value)| set(name, value));
+    } else if payload.wire.protocol() == call.protocol() {
         for (name, value) in call.headers.iter().filter(|(name, _)| belongs(name, call.protocol())) {
             set(name, value);
         }
@@ -394,6 +406,21 @@ fn post(call: &Call, target: &Target, payload: &Payload, url: String, own: Vec<(
         set(&name.to_ascii_lowercase(), value);
     }
     HttpRequest { method: line.map_or("POST", |line| line.method), url, headers, body: payload.body.clone() }
+}
+
+/// Where a proxied request goes: its own path on the host of `base`, behind whatever path `base` has before its version.
+fn proxied(base: &str, call: &Call) -> Option<String> {
+    let line = call.endpoint.line.as_ref().filter(|line| line.whole)?;
+    let base = base.trim_end_matches('/');
+    let root = match base.rsplit_once('/') {
+        Some((root, last))
+            if last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) =>
+        {
+            root
+        }
+        _ => base,
+    };
+    Some(format!("{root}/{}", line.path))
 }
 
 /// A question about the account itself, signed with `own`; a GET unless it has a body.

@@ -55,8 +55,9 @@ impl Inquiry {
         ip: Option<String>,
     ) -> Result<Self, Failure> {
         let Bounds { input, output } = tokens::bounds(call);
+        let account = call.endpoint.line.as_ref().and_then(|line| line.account.clone());
         Ok(Self {
-            pin,
+            pin: account.or(pin),
             input_tokens: input,
             max_output: output,
             provider: call.endpoint.provider.clone().or(provider),

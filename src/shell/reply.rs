@@ -60,12 +60,12 @@ impl Headers {
         platform::respond(status, self.0, body)
     }
 
-    pub fn stream(mut self, content_type: &str, body: &ReadableStream) -> Response {
+    pub fn stream(mut self, status: u16, content_type: &str, body: &ReadableStream) -> Response {
         self.add("content-type", content_type);
         self.add("cache-control", "no-cache");
         // For proxies that would collect the answer before they pass it on.
         self.add("x-accel-buffering", "no");
-        platform::streamed(200, self.0, body)
+        platform::streamed(status, self.0, body)
     }
 
     fn add(&mut self, name: &str, value: &str) {
@@ -83,7 +83,7 @@ const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account,
 pub fn preflight(asked: Option<String>) -> Response {
     let pairs = [
         ("access-control-allow-origin", "*".to_owned()),
-        ("access-control-allow-methods", "GET, HEAD, POST, OPTIONS".to_owned()),
+        ("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned()),
         ("access-control-allow-headers", asked.unwrap_or_else(|| "*".to_owned())),
         ("access-control-max-age", "86400".to_owned()),
         ("vary", "access-control-request-headers".to_owned()),

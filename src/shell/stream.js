@@ -34,7 +34,7 @@ export class Source {
 
   /** Resolves when the headers have come. Names and values alternate in `headers`. */
   async send(method, url, headers, body) {
-    const bytes = method === 'GET' ? undefined : body.slice();
+    const bytes = method === 'GET' || method === 'HEAD' ? undefined : body.slice();
     const list = [];
     for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
     const { signal } = this.#abort;
@@ -70,10 +70,12 @@ export class Source {
     return this.#response.status;
   }
 
-  /** Lines of `name: value`: all headers of a refusal, and of an answer those that somebody reads. */
+  /** Lines of `name: value`: all headers of a refusal or a file, and of a model's answer those that somebody reads. */
   get headers() {
     const { headers, ok } = this.#response;
-    if (ok) return `content-type: ${headers.get('content-type') ?? ''}`;
+    const type = headers.get('content-type') ?? '';
+    const isModels = type.startsWith('text/event-stream') || type.startsWith('application/json');
+    if (ok && isModels && !headers.has('x-goog-upload-status')) return `content-type: ${type}`;
     return Array.from(headers, ([name, value]) => `${name}: ${value}`).join('\n');
   }
 

@@ -125,7 +125,11 @@ fn any_other_path_of_a_named_provider_is_relayed() {
     ];
     for (request, protocol, method, path) in table {
         let Ok(Route::Call(endpoint)) = routed(request, "") else { panic!("{request}") };
-        assert_eq!(endpoint.line, Some(Line { method, path: path.to_owned() }), "{request}");
+        assert_eq!(
+            endpoint.line,
+            Some(Line { method, path: path.to_owned(), whole: false, account: None }),
+            "{request}"
+        );
         assert_eq!((endpoint.operation, endpoint.protocol), (Operation::Raw, protocol), "{request}");
         assert_eq!(endpoint.provider.as_deref(), Some("deepseek"));
     }

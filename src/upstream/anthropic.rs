@@ -1,7 +1,7 @@
 //! Anthropic. <https://docs.anthropic.com/en/api/messages>
 
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, ask, google, post};
+use super::{Payload, Refusal, Target, Upstream, ask, google, post, proxied};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -37,6 +37,10 @@ impl Upstream for Anthropic {
         matches!(operation, Operation::Generate | Operation::CountTokens | Operation::Raw)
     }
 
+    fn is_proxied(&self) -> bool {
+        true
+    }
+
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
         let endpoint = match call.endpoint.operation {
             Operation::CountTokens => "messages/count_tokens",
@@ -50,7 +54,9 @@ impl Upstream for Anthropic {
             | Operation::Redraw => "messages",
         };
         let key = ("x-api-key", target.credential.access.expose().to_owned());
-        Ok(post(call, target, payload, url(target, endpoint), vec![key, version()]))
+        let url = url(target, endpoint);
+        let url = proxied(base(target), call).unwrap_or(url);
+        Ok(post(call, target, payload, url, vec![key, version()]))
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
@@ -67,8 +73,12 @@ pub(super) fn version() -> (&'static str, String) {
     ("anthropic-version", VERSION.to_owned())
 }
 
+fn base(target: &Target) -> &str {
+    target.base_url.as_deref().unwrap_or("https://api.anthropic.com/v1")
+}
+
 pub(super) fn url(target: &Target, endpoint: &str) -> String {
-    let base = target.base_url.as_deref().unwrap_or("https://api.anthropic.com/v1");
+    let base = base(target);
     // Anthropic's own SDKs take the address without the version.
     let version = if base.ends_with("/v1") { "" } else { "/v1" };
     format!("{base}{version}/{endpoint}")

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, ask, post};
+use super::{Payload, Refusal, Target, Upstream, ask, post, proxied, unable};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
@@ -30,6 +30,10 @@ impl Upstream for Google {
         !matches!(operation, Operation::Complete | Operation::Raw)
     }
 
+    fn is_proxied(&self) -> bool {
+        true
+    }
+
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
         let method = match (call.endpoint.operation, payload.stream) {
             (Operation::CountTokens, _) => "countTokens",
@@ -39,7 +43,13 @@ impl Upstream for Google {
             (Operation::Generate | Operation::Complete, false)
             | (Operation::Draw | Operation::Redraw | Operation::Raw, _) => "generateContent",
         };
-        let url = format!("{}/{}:{method}", base(target), resource(&target.model)?);
+        let url = match call.endpoint.operation {
+            // What follows `/v1/` elsewhere follows `/v1beta/` here: only a whole path says which is meant.
+            Operation::Raw => {
+                proxied(&base(target), call).ok_or_else(|| unable(target, "have other endpoints here"))?
+            }
+            _ => format!("{}/{}:{method}", base(target), resource(&target.model)?),
+        };
         let key = target.credential.access.expose().to_owned();
         Ok(post(call, target, payload, url, vec![("x-goog-api-key", key)]))
     }

@@ -9,7 +9,7 @@ pub(super) use table::PLAIN;
 pub use table::{CUSTOM, IFLOW, OLLAMA, PROVIDERS, WORKERS_AI, XAI};
 
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, ask, bearer, pattern, post};
+use super::{Payload, Refusal, Target, Upstream, ask, bearer, pattern, post, proxied};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis};
 use crate::ir::Protocol;
@@ -96,6 +96,10 @@ impl Upstream for Compatible {
         if self.codec.dialect.stream_usage { include_usage(call, wire) } else { Vec::new() }
     }
 
+    fn is_proxied(&self) -> bool {
+        true
+    }
+
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
         let (root, known) = self.root(target);
         let (path, endpoint) = match payload.wire.protocol() {
@@ -107,6 +111,7 @@ impl Upstream for Compatible {
         };
         let slash = if endpoint.starts_with('/') { "" } else { "/" };
         let url = format!("{root}{}{slash}{endpoint}", if known { path } else { "" });
+        let url = proxied(root, call).unwrap_or(url);
         let key = target.credential.access.expose();
         let mut own = Vec::new();
         if !key.is_empty() {
