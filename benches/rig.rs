@@ -1,5 +1,7 @@
 //! What is measured natively: fixtures as streams of any length, and every pair of a wire and a client.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -19,7 +21,7 @@ pub fn name(protocol: Protocol) -> String {
 }
 
 /// What an event adds to an answer.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     Text,
     Thinking,
@@ -53,8 +55,10 @@ fn source(wire: Protocol, kind: Kind) -> (&'static str, &'static str) {
 }
 
 fn fixture(path: &str) -> String {
-    let path = format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    // Also used by the crate in `bench`, one folder further down.
+    let places = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|root| root.join("tests/fixtures").join(path));
+    let found = places.take(2).find_map(|file| std::fs::read_to_string(file).ok());
+    found.unwrap_or_else(|| panic!("tests/fixtures/{path} cannot be read"))
 }
 
 /// An answer on `wire` in which the event in question comes `count` times, in network chunks of eight frames.
