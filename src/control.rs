@@ -431,7 +431,7 @@ fn locked(error: &VaultError) -> Failure {
     Failure::new(Kind::Internal, error.to_string()).code("vault_locked")
 }
 
-/// One key, or one person's login: a token that was renewed elsewhere is of the same account.
+/// One key, one service account, or one person's login: a token that was renewed elsewhere is of the same account.
 fn same(a: &Credential, b: &Credential) -> bool {
     let text = |secret: &crate::upstream::Secret| (!secret.is_empty()).then(|| secret.expose().to_owned());
     let equal = |a: Option<String>, b: Option<String>| a.is_some() && a == b;
@@ -440,5 +440,9 @@ fn same(a: &Credential, b: &Credential) -> bool {
         let named = ["account_id", "email"].iter().find_map(|name| credential.detail(name));
         named.filter(|_| credential.refresh.is_some()).map(str::to_owned)
     };
-    equal(text(&a.access), text(&b.access)) || equal(refresh(a), refresh(b)) || equal(person(a), person(b))
+    let signer = |credential: &Credential| credential.detail("private_key").map(str::to_owned);
+    equal(text(&a.access), text(&b.access))
+        || equal(refresh(a), refresh(b))
+        || equal(person(a), person(b))
+        || equal(signer(a), signer(b))
 }

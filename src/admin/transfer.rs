@@ -105,6 +105,15 @@ impl Import<'_, '_> {
         let (credential, kind) = credential::read(&given)?;
         let record = account::begin(self.control, change, kind, self.request.now)?;
         crate::accounts::stored(&record).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
+        let same_server = |setup: &&crate::accounts::Setup| {
+            setup.account.provider == record.provider && setup.base_url == record.base_url
+        };
+        // Without a credential it is its address.
+        if given.is_empty()
+            && let Some(setup) = self.control.setups().find(same_server)
+        {
+            return Ok(Taken::new(shown, Some(setup.account.id.clone()), "skip"));
+        }
         let now = self.request.now;
         let (mut record, action) = match self.control.twin(&record.provider, &credential) {
             None if change.id.is_some() && self.control.setup(&record.id).is_some() => {
@@ -195,6 +204,13 @@ impl Import<'_, '_> {
         let current = &self.control.config().document;
         let mut merged = serde_json::to_value(current).unwrap_or_default();
         let before = merged.clone();
+        // The shipped stand-ins hold until a document has its own; those that come are besides, not instead.
+        if let Some(merged) = merged.as_object_mut()
+            && document.get("fallbacks").is_some()
+            && !merged.contains_key("fallbacks")
+        {
+            merged.insert("fallbacks".to_owned(), json!(self.control.config().routes.fallbacks));
+        }
         add(&mut merged, document);
         if merged == before {
             return json!({"action": "skip"});

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod config;
+mod import;
 mod sessions;
 mod tokens;
 mod transfer;
