@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Miniflare } from 'miniflare';
@@ -74,6 +74,13 @@ export class Sluice {
     assert.equal(runtimes.length, 1, 'one runtime');
     process.kill(Number(runtimes[0][0]), 'SIGKILL');
     await this.restart();
+  }
+
+  /** Everything the object has stored, as it lies on the disk. */
+  disk() {
+    const files = readdirSync(`${this.persist}/do`, { recursive: true, withFileTypes: true });
+    const read = (file) => readFileSync(join(file.parentPath ?? file.path, file.name), 'latin1');
+    return files.filter((file) => file.isFile()).map(read).join('\n');
   }
 
   /** A request as a client sends it. */

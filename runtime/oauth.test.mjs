@@ -30,16 +30,16 @@ test('a token the provider no longer takes is renewed once, on the same account'
 
 test('the clock renews what ends before it comes again, and nobody waits for it', async (t) => {
   const { oauth, upstream, imported, ask, wake } = await subscribed(t);
-  const soon = await imported('kimi-code', { left: 200 });
+  const soon = await imported('kimi', { left: 200 });
   const later = await imported('xai', { left: 7200 });
-  const hold = oauth.hold('kimi-code refresh', 'before');
+  const hold = oauth.hold('kimi refresh', 'before');
   const woken = wake();
   await hold.arrived;
   const answers = [await ask(), await ask(), await ask(), await ask()];
   assert.deepEqual(new Set(answers.map((answer) => answer.status)), new Set([200]));
   hold.release();
   await woken;
-  assert.deepEqual(oauth.kinds(), ['kimi-code refresh']);
+  assert.deepEqual(oauth.kinds(), ['kimi refresh']);
   assert.deepEqual([soon.family.refreshes, later.family.refreshes], [1, 0]);
   await wake();
   assert.deepEqual(oauth.kinds(), []);
@@ -48,7 +48,7 @@ test('the clock renews what ends before it comes again, and nobody waits for it'
 
 test('eight are renewed in a wake, and the others soon after', async (t) => {
   const { oauth, imported, wake } = await subscribed(t);
-  for (let number = 0; number < 12; number += 1) await imported('kimi-code', { left: 100 + number });
+  for (let number = 0; number < 12; number += 1) await imported('kimi', { left: 100 + number });
   await wake();
   assert.equal(oauth.kinds().length, 8);
   await wake();
@@ -108,6 +108,31 @@ for (const [when, side, expected, refreshes] of CRASHES) {
     if (expected.why) assert.match((await account(id)).state.why, expected.why);
   });
 }
+
+test('a crash after the token is stored and before it is mirrored keeps it', async (t) => {
+  const { sluice, oauth, imported, ask } = await subscribed(t);
+  const { id, family } = await imported('iflow', { left: -1 });
+  // What iFlow's calls are signed with is asked for once its token is stored, and mirrored with it.
+  const hold = oauth.hold('iflow key', 'before');
+  const lost = ask().catch(() => undefined);
+  await hold.arrived;
+  await sluice.crash();
+  await lost;
+  hold.drop();
+  const kv = await sluice.worker.getKVNamespace('KV');
+  assert.equal(JSON.parse(await kv.get(`account/${id}`)).refreshed, undefined, 'the mirror is behind');
+  assert.deepEqual(await ask(), OK(family.email));
+  assert.deepEqual([family.refreshes, family.revoked], [1, false]);
+});
+
+test('a crash after everything loses nothing', async (t) => {
+  const { sluice, oauth, imported, ask } = await subscribed(t);
+  const { family } = await imported('iflow', { left: -1 });
+  assert.deepEqual(await ask(), OK(family.email));
+  await sluice.crash();
+  assert.deepEqual(await ask(), OK(family.email));
+  assert.deepEqual(oauth.kinds(), ['iflow refresh', 'iflow key']);
+});
 
 test('a stale mirror never wins over what the object holds', async (t) => {
   const { sluice, oauth, imported, ask } = await subscribed(t);

@@ -37,7 +37,7 @@ test('a refresh token is good once, and a second use ends the family', async (t)
 
 test('tokens end when the clock says so', async (t) => {
   const { oauth } = await emulator(t);
-  const { access } = oauth.issue(oauth.account('kimi-code'));
+  const { access } = oauth.issue(oauth.account('kimi'));
   oauth.advance(899_000);
   assert.equal(oauth.judge(access), 'ok');
   oauth.advance(2_000);

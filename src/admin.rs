@@ -7,6 +7,7 @@
 mod accounts;
 mod config;
 mod credential;
+pub mod logins;
 pub mod session;
 mod tokens;
 mod transfer;
@@ -20,6 +21,7 @@ use crate::call::printable;
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
 use crate::json;
+use crate::oauth::Env;
 use crate::upstream::Secret;
 
 /// 4 MiB: an import of ten thousand accounts.
@@ -35,6 +37,8 @@ pub struct Request<'a> {
     pub now: Millis,
     /// Different with every call.
     pub random: &'a dyn Fn() -> [u8; 32],
+    /// The variables that set up sign-ins.
+    pub env: Env<'a>,
     /// The secret `SLUICE_ADMIN_KEY`.
     pub admin_key: Option<&'a Secret>,
 }
@@ -66,6 +70,11 @@ impl Request<'_> {
         nonce
     }
 
+    /// Names the session without being it; all scripts with the admin key are one.
+    fn session(&self) -> String {
+        session::name(self)
+    }
+
     fn random_bytes(&self) -> [u8; 32] {
         (self.random)()
     }
@@ -91,7 +100,10 @@ pub enum Effect {
 
 /// What there must be before there is an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Errand {}
+pub enum Errand {
+    /// Go on with a sign-in until it waits or ends, then show it with this status.
+    Login { id: String, status: u16, effects: Vec<Effect> },
+}
 
 pub enum Outcome {
     Done(Reply),
@@ -168,6 +180,7 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["route", "explain"] => only(request, "POST").and_then(|()| config::explain(control, request)),
         ["import"] => transfer::import(control, request, &actor),
         ["export"] => transfer::export(control, request, &actor),
+        ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
         ["undo", id] if tokens::is_token(id) => {

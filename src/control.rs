@@ -12,6 +12,7 @@
 
 pub mod billing;
 pub mod inquiry;
+pub mod logins;
 pub mod record;
 pub mod renewal;
 pub mod sessions;
@@ -36,6 +37,7 @@ use crate::vault::{SealNonce, Vault, VaultError};
 
 use self::billing::Receipt;
 use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
+use self::logins::Logins;
 use self::record::Record;
 use self::sessions::Sessions;
 
@@ -55,6 +57,7 @@ pub struct Control {
     faces: Vec<Setup>,
     flights: Flights,
     config: Config,
+    logins: Logins,
     sessions: Sessions,
     /// Accounts that were deleted, and until when that can be undone.
     discarded: Vec<(Record, Millis)>,
@@ -98,6 +101,7 @@ impl Control {
             faces: Vec::new(),
             flights: Flights::default(),
             config: Config::new(),
+            logins: Logins::default(),
             sessions: Sessions::default(),
             discarded: Vec::new(),
             clients: Clients::default(),
@@ -126,6 +130,11 @@ impl Control {
                     Ok(until) => self.sessions.load(hash.to_owned(), Millis(until)),
                     Err(_) => problems.push("a session cannot be read".to_owned()),
                 },
+                Some(("login", id)) => {
+                    if let Err(error) = self.logins.load(self.vault.as_ref(), id, &value) {
+                        problems.push(format!("a sign-in cannot be read: {error}"));
+                    }
+                }
                 _ => others.push((name, value)),
             }
         }
@@ -145,6 +154,9 @@ impl Control {
                 Key::Config => self.config.row(),
             };
             rows.push(Row { key: key.name(), value });
+        }
+        for (id, sealed) in self.logins.changes() {
+            rows.push(Row { key: format!("login/{id}"), value: sealed });
         }
         for (hash, until) in self.sessions.changes() {
             rows.push(Row { key: format!("session/{hash}"), value: until.map(|until| until.0.to_string()) });

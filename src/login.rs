@@ -46,6 +46,8 @@ pub struct Begin {
     pub kind: Kind,
     /// A hash of the administrator's session; only it can finish.
     pub owner: String,
+    /// The account that is signed in again; `None`: whichever it turns out to be.
+    pub account: Option<String>,
     pub options: BTreeMap<String, String>,
     /// Fresh for each sign-in: the verifier and the state are made of it.
     pub random: [u8; 64],
@@ -91,6 +93,8 @@ pub enum Next {
 /// A finished sign-in.
 pub struct Signed {
     pub provider: &'static Provider,
+    /// The account it was begun for.
+    pub account: Option<String>,
     pub credential: Credential,
     /// Whose account it is, as far as anybody said.
     pub label: String,
@@ -114,6 +118,11 @@ pub struct View {
     pub interval: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The account it led to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One sign-in under way. No `Debug`: it holds secrets.
@@ -129,6 +138,7 @@ struct Kept {
     provider: String,
     kind: Kind,
     owner: String,
+    account: Option<String>,
     expires: Millis,
     verifier: String,
     state: String,
@@ -148,12 +158,13 @@ enum Stage {
     Exchanging { code: String, verifier: Option<String>, redirect: String },
     Following { credential: String, follow: Follow, next: Millis },
     Done { credential: String, notes: Vec<String> },
+    Stored { account: String, notes: Vec<String> },
     Failed { why: String },
 }
 
 impl Login {
     pub fn begin(begin: Begin, env: Env<'_>, now: Millis) -> Result<Self, BeginError> {
-        let Begin { id, provider, kind, owner, options, random } = begin;
+        let Begin { id, provider, kind, owner, account, options, random } = begin;
         let (verifier, state) = random.split_at(32);
         let options = chosen(options)?;
         let pkce = pkce_of(verifier);
@@ -183,6 +194,7 @@ impl Login {
             provider: provider.name.to_owned(),
             kind,
             owner,
+            account,
             expires: now.plus(LIFETIME),
             verifier: pkce.verifier.expose().to_owned(),
             state: state.expose().to_owned(),
@@ -216,20 +228,41 @@ impl Login {
 
     pub fn view(&self) -> View {
         let Kept { id, provider, kind, expires, url, stage, .. } = &self.kept;
-        let (state, code, interval, error) = match stage {
+        let mut view = View {
+            id: id.clone(),
+            provider: provider.clone(),
+            kind: *kind,
+            state: "waiting",
+            url: url.clone(),
+            code: None,
+            expires: *expires,
+            interval: None,
+            error: None,
+            account: None,
+            notes: Vec::new(),
+        };
+        match stage {
             Stage::Waiting { user_code, interval_ms, .. } => {
-                ("waiting", Some(user_code.clone()), Some(interval_ms / 1000), None)
+                view.code = Some(user_code.clone());
+                view.interval = Some(interval_ms / 1000);
             }
             Stage::Registering
             | Stage::Starting
             | Stage::Pasting
             | Stage::Exchanging { .. }
-            | Stage::Following { .. } => ("waiting", None, None, None),
-            Stage::Done { .. } => ("done", None, None, None),
-            Stage::Failed { why } => ("failed", None, None, Some(why.clone())),
-        };
-        let (id, provider, url) = (id.clone(), provider.clone(), url.clone());
-        View { id, provider, kind: *kind, state, url, code, expires: *expires, interval, error }
+            | Stage::Following { .. }
+            | Stage::Done { .. } => {}
+            Stage::Stored { account, notes } => {
+                view.state = "done";
+                view.account = Some(account.clone());
+                view.notes.clone_from(notes);
+            }
+            Stage::Failed { why } => {
+                view.state = "failed";
+                view.error = Some(why.clone());
+            }
+        }
+        view
     }
 
     /// Take what the person copied out of the browser's address bar, or off the page that shows a code.
@@ -267,7 +300,25 @@ impl Login {
         let Stage::Done { credential, notes } = &self.kept.stage else { return None };
         let credential = vault::credential(credential.as_bytes())?;
         let label = credential.detail("email").unwrap_or_default().to_owned();
-        Some(Signed { provider: self.provider, credential, label, notes: notes.clone() })
+        let account = self.kept.account.clone();
+        Some(Signed { provider: self.provider, account, credential, label, notes: notes.clone() })
+    }
+
+    /// What it came to is stored as `account`, and not kept here any longer.
+    pub fn settle(&mut self, account: &str) {
+        if let Stage::Done { notes, .. } = &mut self.kept.stage {
+            self.kept.stage = Stage::Stored { account: account.to_owned(), notes: std::mem::take(notes) };
+        }
+    }
+
+    /// What it came to cannot be stored.
+    pub fn refuse(&mut self, why: impl Into<String>) {
+        self.fail(why);
+    }
+
+    /// Nothing will come of it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.kept.stage, Stage::Stored { .. } | Stage::Failed { .. })
     }
 
     fn fail(&mut self, why: impl Into<String>) {
@@ -299,8 +350,8 @@ fn chosen(options: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
         let wrong = match name.as_str() {
             "idp" if !["Google", "Github"].contains(&value.as_str()) => "is neither Google nor Github",
             "start_url" if !value.starts_with("https://") => "is not an https address",
-            "idp" | "start_url" | "region" | "project_id" if value.len() <= 200 => continue,
-            "idp" | "start_url" | "region" | "project_id" => "is too long",
+            "idp" | "start_url" | "region" | "project_id" | "base_url" | "protocol" if value.len() <= 200 => continue,
+            "idp" | "start_url" | "region" | "project_id" | "base_url" | "protocol" => "is too long",
             _ => "is not an option of a sign-in",
         };
         return Err(BeginError::Option(name.chars().take(40).collect(), wrong));

@@ -152,6 +152,8 @@ pub struct Asked<'a> {
     /// The [`mark`] of the token that was refused or has expired.
     pub refused: &'a str,
     pub current: &'a str,
+    /// Whether the current token is past its end, by what was said of it.
+    pub expired: bool,
     pub refreshed: Option<Millis>,
     pub trouble: Option<&'a Trouble>,
 }
@@ -191,7 +193,7 @@ impl Flights {
             Some(trouble) if trouble.ended || trouble.until > now => return Flight::Denied(trouble.why.clone()),
             Some(_) | None => {}
         }
-        if asked.refreshed.is_some_and(|refreshed| now.since(refreshed) < YOUNG) {
+        if !asked.expired && asked.refreshed.is_some_and(|refreshed| now.since(refreshed) < YOUNG) {
             return Flight::Denied("a new token was refused".to_owned());
         }
         self.0.insert(asked.account.to_owned(), now);

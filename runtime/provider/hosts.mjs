@@ -26,7 +26,7 @@ export const PROVIDERS = {
   kiro: { lifetime: 3600, rotates: true, redirects: ['kiro://kiro.kiroAgent/authenticate-success'] },
   'kiro-builder-id': { lifetime: 3600, rotates: true, redirects: [] },
   iflow: { lifetime: 172_800, rotates: true, redirects: ['http://localhost:11451/oauth2callback'] },
-  'kimi-code': { lifetime: 900, rotates: true, redirects: [] },
+  kimi: { lifetime: 900, rotates: true, redirects: [] },
   xai: { lifetime: 21_600, rotates: true, redirects: [] },
   vertex: { lifetime: 3599, rotates: false, redirects: [] },
 };
@@ -40,7 +40,7 @@ const CLIENTS = {
   claude: '9d1c250a-e61b-44d9-88ed-5944d1962f5e',
   qwen: 'f0304373b74a44d2b584a3fb70ca9e56',
   iflow: '10009311001',
-  'kimi-code': '17e5f671-d194-4dfb-9706-5516cb48c098',
+  kimi: '17e5f671-d194-4dfb-9706-5516cb48c098',
   xai: 'b1a00492-073a-47ea-816f-4c329264a828',
 };
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -309,17 +309,17 @@ export const HOSTS = [
           return token('iflow', plain()).answer(oauth, context);
         },
       },
-      'GET /api/oauth/getUserInfo': bearing('iflow key', (family) => {
-        family.key = `iflow-key-${family.refreshes}-of-${family.email}`;
-        return answer(200, { success: true, data: { apiKey: family.key, email: family.email } });
+      'GET /api/oauth/getUserInfo': bearing('iflow key', (family, _, oauth) => {
+        const apiKey = oauth.key(family, `iflow-key-${family.refreshes}-of-${family.email}`);
+        return answer(200, { success: true, data: { apiKey, email: family.email } });
       }),
     },
   },
   {
     host: /^auth\.kimi\.com$/,
     routes: {
-      'POST /api/oauth/device_authorization': device('kimi-code', 'https://www.kimi.com/code/authorize_device'),
-      'POST /api/oauth/token': token('kimi-code', plain(), () => ({ scope: 'kimi-code' })),
+      'POST /api/oauth/device_authorization': device('kimi', 'https://www.kimi.com/code/authorize_device'),
+      'POST /api/oauth/token': token('kimi', plain(), () => ({ scope: 'kimi-code' })),
     },
   },
   {

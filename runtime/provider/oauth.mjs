@@ -78,6 +78,12 @@ export class OAuth {
     return { access, refresh: family.refresh, lifetime: family.lifetime };
   }
 
+  /** Another thing that calls of the account may be signed with. */
+  key(family, key) {
+    this.#access.set(key, { family, expires: this.now() + family.lifetime * 1000 });
+    return key;
+  }
+
   /** What an API would say to a token: `ok`, `expired`, `revoked` or `unknown`. */
   judge(access) {
     const known = this.#access.get(access);
@@ -115,7 +121,7 @@ export class OAuth {
   // The person at the browser
 
   /** Sign in at an authorize URL; the address the browser ends at. */
-  authorize(address, { email, deny = false } = {}) {
+  authorize(address, { deny = false, ...options } = {}) {
     const [, host, ...rest] = address.startsWith(this.url) ? address.slice(this.url.length).split('/') : [];
     const url = new URL(`https://${host}/${rest.join('/')}`);
     const query = Object.fromEntries(url.searchParams);
@@ -131,7 +137,7 @@ export class OAuth {
       return String(end);
     }
     const code = random('code');
-    const family = this.account(provider, { ...(email && { email }) });
+    const family = this.account(provider, options);
     this.codes.set(code, { family, redirect, challenge: query.code_challenge, expires: this.now() + 600_000 });
     end.searchParams.set('code', code);
     return String(end);

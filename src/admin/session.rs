@@ -88,6 +88,12 @@ pub fn authorize(control: &mut Control, request: &Request<'_>) -> Result<String,
     }
 }
 
+/// What a session is called where its token must not be.
+pub fn name(request: &Request<'_>) -> String {
+    let by_key = (request.header)("authorization").is_some();
+    cookie(request).filter(|_| !by_key).map_or_else(|| "key".to_owned(), |token| hash(&token))
+}
+
 fn configured<'a>(request: &'a Request<'_>) -> Result<&'a str, Failure> {
     let key = request.admin_key.map(|key| key.expose()).filter(|key| !key.is_empty());
     key.ok_or_else(|| {

@@ -185,6 +185,9 @@ pub struct Lent {
     pub details: BTreeMap<String, String>,
 }
 
+/// Details that renew a credential and sign no call.
+const KEPT: &[&str] = &["private_key", "private_key_id", "client_secret", "id_token", "access_token"];
+
 impl Lent {
     pub fn of(record: &Record, credential: &Credential) -> Self {
         Self {
@@ -195,7 +198,12 @@ impl Lent {
             access: credential.access.expose().to_owned(),
             expires: credential.expires,
             renews: record.renews(),
-            details: credential.details.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            details: credential
+                .details
+                .iter()
+                .filter(|(name, _)| !KEPT.contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
         }
     }
 

@@ -61,7 +61,8 @@ impl Control {
         };
         let current = mark(&lent.access);
         let (refreshed, trouble) = (record.refreshed, record.trouble.as_ref());
-        let asked = Asked { account, refused, current: &current, refreshed, trouble };
+        let expired = lent.is_stale(now);
+        let asked = Asked { account, refused, current: &current, expired, refreshed, trouble };
         match self.flights.decide(asked, now) {
             Flight::Current => Boarding::Lent(lent),
             Flight::Wait => Boarding::Wait,

@@ -19,7 +19,7 @@ impl Login {
         let Kept { stage, expires, state, .. } = &self.kept;
         let late = now >= *expires;
         let request = match stage {
-            Stage::Done { .. } | Stage::Failed { .. } => return Next::Finished,
+            Stage::Done { .. } | Stage::Stored { .. } | Stage::Failed { .. } => return Next::Finished,
             Stage::Registering | Stage::Starting | Stage::Waiting { .. } | Stage::Pasting if late => {
                 self.fail("the code was not used in time");
                 return Next::Finished;
@@ -65,7 +65,7 @@ impl Login {
         let provider = self.provider;
         let why = || answer.map_or_else(|| "no answer".to_owned(), |answer| oauth::said(answer, &options));
         match &mut self.kept.stage {
-            Stage::Pasting | Stage::Done { .. } | Stage::Failed { .. } => {}
+            Stage::Pasting | Stage::Done { .. } | Stage::Stored { .. } | Stage::Failed { .. } => {}
             Stage::Registering => match answer.and_then(oauth::registered) {
                 Some(client) => {
                     self.kept.options.insert("client_id".to_owned(), client.id.expose().to_owned());

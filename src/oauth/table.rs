@@ -203,8 +203,8 @@ pub static PROVIDERS: &[Provider] = &[
         ..ROW
     },
     Provider {
-        name: "kimi-code",
-        account: "kimi-code",
+        name: "kimi",
+        account: "kimi",
         title: "Kimi for Coding",
         note: "",
         prefix: "KIMI_CODE",

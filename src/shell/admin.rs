@@ -1,6 +1,7 @@
 //! The operator's API in the object: a request for [`crate::admin`], its reply, and what has to be done besides.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 use worker::web_sys::{Request, Response};
@@ -8,12 +9,12 @@ use worker::web_sys::{Request, Response};
 use super::pool::Core;
 use super::settings::Settings;
 use super::{now, platform, split};
-use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply};
+use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, logins};
 use crate::call::unescape;
 use crate::fault::{Failure, Kind};
 
 /// Handle one request. What has changed is stored before anything else sees it.
-pub async fn handle(core: &Core, request: &Request) -> worker::Result<Response> {
+pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Response> {
     let limit = u32::try_from(BODY_LIMIT).unwrap_or(u32::MAX);
     let body = match platform::read_body(request, limit).await {
         Ok(Some(bytes)) => bytes.to_vec(),
@@ -43,13 +44,14 @@ pub async fn handle(core: &Core, request: &Request) -> worker::Result<Response> 
             body: &body,
             now: now(),
             random: &random,
+            env: &|name| settings.sign_in(name),
             admin_key: settings.admin_key.as_ref(),
         },
     );
     core.persist()?;
     let reply = match outcome {
         Outcome::Done(reply) => reply,
-        Outcome::Errand(errand) => run(errand).await,
+        Outcome::Errand(errand) => run(core, errand).await,
     };
     for effect in &reply.effects {
         perform(core, effect).await;
@@ -57,8 +59,17 @@ pub async fn handle(core: &Core, request: &Request) -> worker::Result<Response> 
     Ok(respond(reply))
 }
 
-async fn run(errand: Errand) -> Reply {
-    match errand {}
+async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
+    match errand {
+        Errand::Login { id, status, effects } => {
+            if let Err(error) = core.advance(&id).await {
+                worker::console_error!("sign-in: {error}");
+            }
+            let reply = core.control.borrow().login(&id).map(|view| logins::shown(&view, status));
+            let reply = reply.unwrap_or_else(|failure| Reply::failure(&failure));
+            Reply { effects, ..reply }
+        }
+    }
 }
 
 async fn perform(core: &Core, effect: &Effect) {

@@ -1,7 +1,7 @@
 //! The Durable Object around [`Control`]: load, call a pure method, persist, reply.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Core {
     pub control: RefCell<Control>,
     /// Renewals under way, by account.
     pub flights: RefCell<HashMap<String, Promise>>,
+    /// Sign-ins that somebody is going on with.
+    pub logins: RefCell<HashSet<String>>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +49,8 @@ impl DurableObject for Pool {
             // Cooldowns are relearnt from the next refusal; nobody is locked out meanwhile.
             Err(error) => worker::console_error!("the object's storage: {error}"),
         }
-        Self(Rc::new(Core { state, env, sql, control: RefCell::new(control), flights: RefCell::default() }))
+        let (control, flights, logins) = (RefCell::new(control), RefCell::default(), RefCell::default());
+        Self(Rc::new(Core { state, env, sql, control, flights, logins }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -59,7 +62,7 @@ impl DurableObject for Pool {
         match request.path().as_str() {
             "/refresh" => return Response::ok(text(&core.renewed(&read(&body)?).await?)?),
             "/wake" => {
-                core.wake().await?;
+                core.work().await?;
                 return Response::ok("null");
             }
             _ => {}
@@ -81,7 +84,7 @@ impl DurableObject for Pool {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.0.wake().await?;
+        self.0.work().await?;
         Response::empty()
     }
 }
@@ -90,11 +93,18 @@ impl Core {
     /// Be woken at `at`, or before.
     pub async fn schedule(&self, at: Millis) -> worker::Result<()> {
         let storage = self.state.storage();
-        let at = i64::try_from(at.0).unwrap_or(i64::MAX);
-        if storage.get_alarm().await?.is_none_or(|set| set > at) {
-            storage.set_alarm(at).await?;
+        let set = storage.get_alarm().await?;
+        if set.is_none_or(|set| u64::try_from(set).is_ok_and(|set| set > at.0)) {
+            // A number would be taken as a time from now, too.
+            storage.set_alarm(at.since(now())).await?;
         }
         Ok(())
+    }
+
+    /// Whatever is due.
+    async fn work(self: &Rc<Self>) -> worker::Result<()> {
+        self.advance_all().await;
+        self.wake().await
     }
 
     pub fn persist(&self) -> worker::Result<()> {

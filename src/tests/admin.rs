@@ -3,6 +3,7 @@
 mod accounts;
 mod config;
 mod import;
+mod logins;
 mod sessions;
 mod tokens;
 mod transfer;
@@ -11,8 +12,9 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
+use super::oauth::env;
 use super::upstreams::setups;
-use crate::admin::{self, Outcome, Reply};
+use crate::admin::{self, Errand, Outcome, Reply};
 use crate::control::Control;
 use crate::fault::Millis;
 use crate::upstream::Secret;
@@ -57,11 +59,15 @@ impl Desk {
             body: body.as_bytes(),
             now: Millis(self.now),
             random: &random,
+            env: &env,
             admin_key: self.admin_key.as_ref(),
         };
         match admin::handle(&mut self.control, &request) {
             Outcome::Done(reply) => reply,
-            Outcome::Errand(errand) => match errand {},
+            // Without a world there is nothing to go on with.
+            Outcome::Errand(Errand::Login { id, status, effects }) => {
+                Reply { effects, ..admin::logins::shown(&self.control.login(&id).unwrap(), status) }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ const OWNER: &str = "hash of a session";
 fn begin(name: &str, kind: Kind, options: &[(&str, &str)], env: Env<'_>) -> Result<Login, BeginError> {
     let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let (id, owner, random) = ("login-1".to_owned(), OWNER.to_owned(), std::array::from_fn(|at| at as u8));
-    Login::begin(Begin { id, provider: row(name), kind, owner, options, random }, env, NOW)
+    Login::begin(Begin { id, provider: row(name), kind, owner, account: None, options, random }, env, NOW)
 }
 
 fn begun(name: &str, kind: Kind) -> Login {
@@ -87,7 +87,11 @@ fn a_device_code_leads_to_an_account() {
     assert_eq!(log, expected);
     let signed = login.signed().unwrap();
     assert_eq!(told(&signed.credential), "t r Some(90) resource_url=portal");
-    assert_eq!((login.view().state, signed.provider.account), ("done", "qwen-code"));
+    assert_eq!((login.view().state, signed.provider.account), ("waiting", "qwen-code"), "until it is stored");
+    let mut login = kept(&login);
+    login.settle("qwen-code-1");
+    let view = login.view();
+    assert_eq!((view.state, view.account.as_deref(), login.signed().is_none()), ("done", Some("qwen-code-1"), true));
 }
 
 #[test]
@@ -105,6 +109,8 @@ fn what_the_person_needs_is_shown_and_nothing_else() {
         expires: Millis(NOW.0 + 900_000),
         interval: Some(5),
         error: None,
+        account: None,
+        notes: Vec::new(),
     };
     assert_eq!(view, expected);
     assert!(!login.seal(&vault(), [1; 12]).unwrap().contains("canary"));
@@ -120,7 +126,7 @@ fn codex_trades_its_device_code_twice() {
     ];
     let (login, log) = play(begun("codex", Kind::Device), &script);
     assert!(log.ends_with("POST https://auth.openai.com/oauth/token\n"), "{log}");
-    assert_eq!(login.view().state, "done");
+    assert!(login.signed().is_some());
 }
 
 #[test]
@@ -239,11 +245,11 @@ fn every_end_says_why() {
         (vec![started.clone(), (400, json!({"error": "expired_token"}))], "the code was not used in time"),
     ];
     for (script, expected) in table {
-        let (login, _) = play(begun("kimi-code", Kind::Device), &script);
+        let (login, _) = play(begun("kimi", Kind::Device), &script);
         assert_eq!(why(&login), expected);
     }
     let patience = std::iter::once(started).chain((0..200).map(|_| (400, json!({"error": "authorization_pending"}))));
-    let (login, log) = play(begun("kimi-code", Kind::Device), &patience.collect::<Vec<_>>());
+    let (login, log) = play(begun("kimi", Kind::Device), &patience.collect::<Vec<_>>());
     assert_eq!(why(&login), "the code was not used in time");
     assert_eq!(log.lines().filter(|line| line.starts_with("POST")).count(), 180);
     let mut login = begun("iflow", Kind::Paste);
@@ -269,7 +275,7 @@ fn what_cannot_begin_says_so_at_once() {
     let none = |_: &str| None;
     let error = |name, kind, options, env: Env<'_>| begin(name, kind, options, env).err().unwrap();
     let option = |name: &str, why| BeginError::Option(name.to_owned(), why);
-    assert_eq!(error("kimi-code", Kind::Paste, &[], &env), BeginError::NoFlow("kimi-code"));
+    assert_eq!(error("kimi", Kind::Paste, &[], &env), BeginError::NoFlow("kimi"));
     assert_eq!(error("vertex", Kind::Device, &[], &env), BeginError::NoFlow("vertex"));
     let missing = BeginError::Unready(Unready::NoClientSecret("GEMINI_CLI"));
     assert_eq!(error("gemini-cli", Kind::Paste, &[], &none), missing);
@@ -285,6 +291,6 @@ fn what_cannot_begin_says_so_at_once() {
             assert_eq!(begin(provider.name, kind, &[], &env).is_ok(), has, "{} {kind:?}", provider.name);
         }
     }
-    let sealed = begun("kimi-code", Kind::Device).seal(&vault(), [0; 12]).unwrap();
+    let sealed = begun("kimi", Kind::Device).seal(&vault(), [0; 12]).unwrap();
     assert!(Login::open(&vault(), "login-2", &sealed).is_err());
 }

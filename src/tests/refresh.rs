@@ -115,7 +115,7 @@ fn accounts_signed_in_together_are_not_renewed_together() {
 }
 
 fn asked<'a>(refused: &'a str, current: &'a str) -> Asked<'a> {
-    Asked { account: "a", refused, current, refreshed: None, trouble: None }
+    Asked { account: "a", refused, current, expired: false, refreshed: None, trouble: None }
 }
 
 #[test]
@@ -136,6 +136,7 @@ fn what_would_not_help_is_not_tried() {
     let young = Asked { refreshed: Some(at(-59_000)), ..asked("t", "t") };
     assert_eq!(denied(young), Flight::Denied("a new token was refused".to_owned()));
     assert_eq!(denied(Asked { refreshed: Some(at(-60_000)), ..young }), Flight::Start);
+    assert_eq!(denied(Asked { expired: true, ..young }), Flight::Start, "some live for seconds");
     let resting = Trouble { why: "busy".to_owned(), until: at(1), ..Trouble::default() };
     assert_eq!(denied(Asked { trouble: Some(&resting), ..asked("t", "t") }), Flight::Denied("busy".to_owned()));
     let ended = Trouble { why: "gone".to_owned(), ended: true, ..Trouble::default() };

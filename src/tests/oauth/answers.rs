@@ -61,11 +61,7 @@ fn a_new_token_replaces_what_it_says_and_nothing_else() {
             json!({"access_token": "new", "refresh_token": "next", "expires_in": 172800}),
             "old-access-token next Some(172800) access_token=new".to_owned(),
         ),
-        (
-            "kimi-code",
-            json!({"access_token": "new", "expires_in": 900.5}),
-            "new old-refresh-token Some(900) ".to_owned(),
-        ),
+        ("kimi", json!({"access_token": "new", "expires_in": 900.5}), "new old-refresh-token Some(900) ".to_owned()),
         ("xai", json!({"access_token": "opaque"}), "opaque old-refresh-token None ".to_owned()),
         ("vertex", json!({"access_token": "new", "expires_in": 3600}), "new old-refresh-token Some(3600) ".to_owned()),
     ];
@@ -102,7 +98,7 @@ fn what_ends_an_account_and_what_only_delays_it() {
          ended, "invalid_grant: Invalid refresh token"),
         ("kiro-builder-id", 401, r#"{"error":"invalid_client"}"#, ended, "invalid_client"),
         ("iflow", 500, "", later, "status 500"),
-        ("kimi-code", 503, r#"{"error":"invalid_grant"}"#, later, "invalid_grant"),
+        ("kimi", 503, r#"{"error":"invalid_grant"}"#, later, "invalid_grant"),
         ("xai", 404, "", later, "status 404"),
         ("xai", 302, "", later, "status 302"),
     ];

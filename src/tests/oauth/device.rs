@@ -25,10 +25,10 @@ fn a_code_comes_in_every_providers_words() {
                                    "verificationUriComplete": "https://a/?user_code=U", "expiresIn": 600}),
          Some("d U https://a/?user_code=U 1 600")),
         // A quarter of an hour is what we keep a sign-in for; a poll a second is what we can afford.
-        ("kimi-code", json!({"device_code": "d", "user_code": "U", "verification_uri": "https://k/", "expires_in": 1e9,
+        ("kimi", json!({"device_code": "d", "user_code": "U", "verification_uri": "https://k/", "expires_in": 1e9,
                         "interval": 0}), Some("d U https://k/ 1 900")),
-        ("kimi-code", json!({"device_code": "d", "user_code": "U", "verification_uri": "javascript:alert(1)"}), None),
-        ("kimi-code", json!({"device_code": "d", "verification_uri": "https://k/"}), None),
+        ("kimi", json!({"device_code": "d", "user_code": "U", "verification_uri": "javascript:alert(1)"}), None),
+        ("kimi", json!({"device_code": "d", "verification_uri": "https://k/"}), None),
         ("gemini-cli", json!({"device_code": "d", "user_code": "U", "verification_uri": "https://k/"}), None),
     ];
     for (name, body, expected) in table {
