@@ -105,6 +105,14 @@ impl Vault {
         Ok(Opened { value: credential(&value).ok_or(VaultError::Corrupt)?, outdated })
     }
 
+    /// Whether the previous key has sealed it.
+    pub fn is_outdated(&self, sealed: &str) -> bool {
+        let id = sealed.split('.').nth(1);
+        self.previous
+            .as_ref()
+            .is_some_and(|previous| Some(previous.id.as_str()) == id && previous.id != self.current.id)
+    }
+
     /// The same secret under the current key; `None` where it already is.
     pub fn reseal(&self, id: &str, kind: &str, sealed: &str, nonce: SealNonce) -> Result<Option<String>, VaultError> {
         let Opened { value, outdated } = self.open_bytes(id, kind, sealed)?;

@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::Control;
 use crate::control::inquiry::Lent;
 use crate::control::record::{Kind, Record};
+use crate::control::{Control, Key};
 use crate::fault::{Failure, Millis};
 use crate::oauth::{self, Provider, RefreshFault};
-use crate::refresh::{self, Asked, Flight, Standing, Trouble, Wake, mark};
+use crate::refresh::{self, AT_ONCE, Asked, Flight, Standing, Trouble, Wake, mark};
 use crate::upstream::Credential;
 use crate::vault::SealNonce;
 
@@ -134,6 +134,23 @@ impl Control {
     /// The renewal is over, whichever way.
     pub fn touched_down(&mut self, account: &str) {
         self.flights.land(account);
+    }
+
+    /// Seal anew what the previous master key has sealed, a few accounts at a time. Which they were.
+    pub fn reseal(&mut self, nonce: &mut dyn FnMut() -> Option<SealNonce>) -> Vec<String> {
+        let Ok(vault) = &self.vault else { return Vec::new() };
+        let old = self.records.values_mut().filter(|record| vault.is_outdated(&record.sealed));
+        let mut done = Vec::new();
+        for record in old.take(AT_ONCE) {
+            let Some(nonce) = nonce() else { break };
+            if let Ok(Some(sealed)) = vault.reseal(&record.id, record.kind.word(), &record.sealed, nonce) {
+                record.sealed = sealed;
+                record.revision += 1;
+                self.unsaved.insert(Key::Record(record.id.clone()));
+                done.push(record.id.clone());
+            }
+        }
+        done
     }
 
     /// A token that no longer serves and cannot be renewed: the account waits for a person.

@@ -104,7 +104,13 @@ impl Core {
     /// Whatever is due.
     async fn work(self: &Rc<Self>) -> worker::Result<()> {
         self.advance_all().await;
-        self.wake().await
+        self.wake().await?;
+        let resealed = self.control.borrow_mut().reseal(&mut || super::nonce().ok());
+        self.persist()?;
+        for account in &resealed {
+            self.mirror(account).await;
+        }
+        Ok(())
     }
 
     pub fn persist(&self) -> worker::Result<()> {

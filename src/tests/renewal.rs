@@ -202,6 +202,20 @@ fn what_came_by_another_way_in_the_meantime_is_kept() {
 }
 
 #[test]
+fn a_new_master_key_seals_anew_and_the_old_one_can_go() {
+    let mut world = World::with(NOW.0);
+    let keyed = |master, previous| Control::new(Vec::new(), Vault::of(Some(master), previous), true);
+    let (old, new) = ("a master key of the tests", "another master key of the tests");
+    for (master, previous, resealed) in [(new, Some(old), 1), (new, Some(old), 0), (new, None, 0)] {
+        world.control = keyed(master, previous);
+        assert!(world.control.load(world.disk.clone(), NOW).is_empty());
+        assert_eq!(world.held().0, "old", "with {previous:?} before it");
+        assert_eq!(world.control.reseal(&mut || Some([9; 12])).len(), resealed);
+        world.persist();
+    }
+}
+
+#[test]
 fn keys_are_not_renewed() {
     let mut world = World::with(NOW.0);
     let record = Record { kind: Kind::ApiKey, ..world.record() };
