@@ -106,11 +106,11 @@ test('a sign-in goes on after a crash', async (t) => {
 
 test('a dead account works again when its person has signed in', async (t) => {
   const { sluice, oauth, imported, ask, account } = await subscribed(t);
-  const { id, family } = await imported('codex', { left: -1 });
+  const { id, family } = await imported('xai', { left: -1 });
   family.revoked = true;
   assert.notEqual((await ask()).status, 200);
   assert.equal((await account(id)).state.name, 'sign_in');
-  const login = await begin(sluice, 'codex', 'device', { account: id });
+  const login = await begin(sluice, 'xai', 'device', { account: id });
   oauth.approve(login.code, { email: 'me@example.com' });
   assert.equal((await done(sluice, login.id)).account, id);
   assert.equal((await account(id)).state.name, 'ready');
@@ -144,7 +144,7 @@ test('a service account buys its tokens with a signature', async (t) => {
 
 test('nothing secret is in a log, an answer, an error, the mirror or the rows', async (t) => {
   const { sluice, oauth, imported, ask } = await subscribed(t);
-  const accounts = [await imported('codex', { left: -1 }), await imported('kimi', { left: -1 })];
+  const accounts = [await imported('xai', { left: -1 }), await imported('kimi', { left: -1 })];
   const seen = [JSON.stringify(await ask())];
   accounts[0].family.revoked = true;
   oauth.advance(864_001_000);

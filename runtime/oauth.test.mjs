@@ -9,22 +9,22 @@ const OK = (email) => ({ status: 200, said: `Hello, ${email}` });
 
 test('two hundred calls on one expired account are one renewal', async (t) => {
   const { oauth, upstream, imported, ask } = await subscribed(t);
-  const { family } = await imported('codex', { left: -1 });
+  const { family } = await imported('xai', { left: -1 });
   const all = await Promise.all(Array.from({ length: 200 }, ask));
   assert.deepEqual(all, Array(200).fill(OK(family.email)));
-  assert.deepEqual(oauth.kinds(), ['codex refresh']);
+  assert.deepEqual(oauth.kinds(), ['xai refresh']);
   assert.deepEqual([family.refreshes, family.revoked], [1, false]);
   assert.deepEqual(upstream.judged, Array(200).fill('ok'));
 });
 
 test('a token the provider no longer takes is renewed once, on the same account', async (t) => {
   const { oauth, upstream, imported, ask } = await subscribed(t);
-  const { family } = await imported('codex', { lifetime: 600 });
+  const { family } = await imported('xai', { lifetime: 600 });
   assert.deepEqual(await ask(), OK(family.email));
   oauth.advance(601_000);
   const all = await Promise.all(Array.from({ length: 20 }, ask));
   assert.deepEqual(all, Array(20).fill(OK(family.email)));
-  assert.deepEqual(oauth.kinds(), ['codex refresh']);
+  assert.deepEqual(oauth.kinds(), ['xai refresh']);
   assert.equal(upstream.judged.filter((judged) => judged === 'ok').length, 21);
 });
 
@@ -57,8 +57,8 @@ test('eight are renewed in a wake, and the others soon after', async (t) => {
 
 test('a sign-in service that is busy costs nothing but time', async (t) => {
   const { sluice, oauth, imported, ask, account } = await subscribed(t);
-  const { id, family } = await imported('codex', { left: -1 });
-  oauth.script('codex refresh', answer(503, { error: 'busy' }, { 'retry-after': '5' }));
+  const { id, family } = await imported('xai', { left: -1 });
+  oauth.script('xai refresh', answer(503, { error: 'busy' }, { 'retry-after': '5' }));
   const refused = await ask();
   assert.equal(refused.status, 502, refused.said);
   assert.notEqual((await account(id)).state.name, 'sign_in');
@@ -66,19 +66,19 @@ test('a sign-in service that is busy costs nothing but time', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 5_100));
   await sluice.admin(`POST accounts/${id}/reset`);
   assert.deepEqual(await ask(), OK(family.email));
-  assert.deepEqual(oauth.kinds(), ['codex refresh', 'codex refresh']);
+  assert.deepEqual(oauth.kinds(), ['xai refresh', 'xai refresh']);
 });
 
 test('a refresh token that is dead asks for a person, by name of the reason', async (t) => {
   const { oauth, imported, ask, account } = await subscribed(t);
-  const { id, family } = await imported('codex', { left: -1 });
+  const { id, family } = await imported('xai', { left: -1 });
   family.revoked = true;
   assert.equal((await ask()).status, 502);
   const { state } = await account(id);
   assert.equal(state.name, 'sign_in');
-  assert.match(state.why, /refresh_token_invalidated/);
+  assert.match(state.why, /revoked/);
   assert.notEqual((await ask()).status, 200);
-  assert.deepEqual(oauth.kinds(), ['codex refresh'], 'it is not asked again');
+  assert.deepEqual(oauth.kinds(), ['xai refresh'], 'it is not asked again');
 });
 
 // | the process dies | the account afterwards |
@@ -89,13 +89,13 @@ test('a refresh token that is dead asks for a person, by name of the reason', as
 // | after the mirror | the same |
 const CRASHES = [
   ['before the provider is asked', 'before', { status: 200 }, 1],
-  ['before the answer is heard', 'after', { status: 502, why: /refresh_token_reused/ }, 1],
+  ['before the answer is heard', 'after', { status: 502, why: /reused/ }, 1],
 ];
 for (const [when, side, expected, refreshes] of CRASHES) {
   test(`a crash ${when} leaves an account that works or says why not`, async (t) => {
     const { sluice, oauth, imported, ask, account } = await subscribed(t);
-    const { id, family } = await imported('codex', { left: -1 });
-    const hold = oauth.hold('codex refresh', side);
+    const { id, family } = await imported('xai', { left: -1 });
+    const hold = oauth.hold('xai refresh', side);
     const lost = ask().catch(() => undefined);
     await hold.arrived;
     await sluice.crash();
@@ -136,7 +136,7 @@ test('a crash after everything loses nothing', async (t) => {
 
 test('a stale mirror never wins over what the object holds', async (t) => {
   const { sluice, oauth, imported, ask } = await subscribed(t);
-  const { id, family } = await imported('codex', { left: -1 });
+  const { id, family } = await imported('xai', { left: -1 });
   const kv = await sluice.worker.getKVNamespace('KV');
   const stale = await kv.get(`account/${id}`);
   assert.deepEqual(await ask(), OK(family.email));
@@ -148,5 +148,5 @@ test('a stale mirror never wins over what the object holds', async (t) => {
     assert.deepEqual(await ask(), OK(family.email), when);
     await sluice.restart();
   }
-  assert.deepEqual(oauth.kinds(), ['codex refresh']);
+  assert.deepEqual(oauth.kinds(), ['xai refresh']);
 });
