@@ -3,12 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Failure, Kind, Millis};
+use crate::filter::Filter;
 use crate::json;
+use crate::passing;
 use crate::prices::{self, Prices};
 use crate::route::document::{self, Document as Routes, Problem};
+use crate::rules::{Rule, Subject};
 
 /// 512 KiB: five hundred routes. A row of the object's storage holds 2 MiB.
 const LARGEST: usize = 512 << 10;
+/// Rules, and filters. Each is looked at with every call.
+const MANY: usize = 100;
 /// Revisions that can be gone back to.
 const HISTORY: usize = 20;
 
@@ -24,6 +29,11 @@ pub struct Document {
     pub models: std::collections::BTreeMap<String, document::Traits>,
     #[serde(skip_serializing_if = "is_default")]
     pub prices: prices::document::Document,
+    /// In this order, for the calls that fit.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rules: Vec<Rule>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub filters: Vec<Filter>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -162,7 +172,35 @@ impl Document {
         let prices = prices
             .into_iter()
             .map(|problem| Problem { path: format!("prices.{}", problem.path), message: problem.message });
-        let routes = self.routes().problems();
-        routes.into_iter().chain(prices).collect()
+        let mut problems = self.routes().problems();
+        problems.extend(prices);
+        for (name, count) in [("rules", self.rules.len()), ("filters", self.filters.len())] {
+            if count > MANY {
+                problems.push(Problem { path: name.to_owned(), message: format!("more than {MANY}") });
+            }
+        }
+        let mut alone = |path: String, found: Vec<crate::filter::Problem>| {
+            problems.extend(found.into_iter().map(|problem| Problem { path: path.clone(), message: problem.message }));
+        };
+        for (at, rule) in self.rules.iter().enumerate().take(MANY) {
+            alone(format!("rules[{at}]"), passing::check(std::slice::from_ref(rule), &[]));
+        }
+        for (at, filter) in self.filters.iter().enumerate().take(MANY) {
+            alone(format!("filters[{at}]"), passing::check(&[], std::slice::from_ref(filter)));
+        }
+        for (name, route) in &self.routes {
+            alone(format!("routes.{name}"), passing::check(&[route.rule(name)], &[]));
+        }
+        problems
+    }
+
+    /// The rules for a call, of which some may be `named` by the client's token.
+    pub fn rules_for(&self, subject: &Subject<'_>, named: &[String]) -> Vec<Rule> {
+        let fits = |rule: &&Rule| rule.when.fits(subject) || named.contains(&rule.name);
+        self.rules.iter().filter(fits).cloned().collect()
+    }
+
+    pub fn filters_for(&self, subject: &Subject<'_>) -> Vec<Filter> {
+        self.filters.iter().filter(|filter| filter.when.fits(subject)).cloned().collect()
     }
 }

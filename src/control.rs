@@ -24,14 +24,16 @@ use crate::access::Caller;
 use crate::accounts::{self, Setup};
 use crate::call::Operation;
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, Document};
 use crate::fault::{Failure, Kind, Millis};
+use crate::filter::Filter;
 use crate::models::{self, Listed};
 use crate::pool::{Ask, Goal, Look, Pool, Row, Settlement};
 use crate::prices::Sold;
 use crate::refresh::Flights;
 use crate::route;
 use crate::route::choose::{Asked, Chosen, Knowledge};
+use crate::rules::{Parameters, Rule, Subject};
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 
@@ -171,7 +173,9 @@ impl Control {
         if let Some(id) = payer {
             self.clients.permit(id, &billing::wanted(inquiry), now)?;
         }
-        let ask = self.narrowed(payer, inquiry, self.choose(inquiry)?.ask)?;
+        let chosen = self.choose(inquiry)?;
+        let (rules, filters) = self.passing(payer, inquiry, &chosen);
+        let ask = self.narrowed(payer, inquiry, chosen.ask)?;
         if inquiry.operation == Operation::CountTokens && !self.counts(inquiry, &ask) {
             return Ok(Grant { estimate: true, ..Grant::default() });
         }
@@ -184,7 +188,7 @@ impl Control {
         let (payer, headers) = held.map_or((None, Vec::new()), |(payer, headers)| (Some(payer), headers));
         let candidates = plan.candidates.into_iter();
         let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
-        Ok(Grant { lease: plan.lease, leads, payer, headers, ..Grant::default() })
+        Ok(Grant { lease: plan.lease, leads, payer, headers, rules, filters, ..Grant::default() })
     }
 
     /// Others to ask, under the lease of a call whose candidates have all failed.
@@ -378,6 +382,33 @@ impl Control {
         };
         chosen.ask = billing::pinned(Ask { affinity: inquiry.affinity, ..chosen.ask }, inquiry.pin.as_deref());
         Ok(chosen)
+    }
+
+    /// The prompt rules and filters of a call. Its route's come after the operator's, the model's suffix last.
+    fn passing(&self, payer: Option<&str>, inquiry: &Inquiry, chosen: &Chosen) -> (Vec<Rule>, Vec<Filter>) {
+        let Document { rules, filters, routes, .. } = &self.config.document;
+        if rules.is_empty() && filters.is_empty() && chosen.route.is_none() && chosen.effort.is_none() {
+            return (Vec::new(), Vec::new());
+        }
+        let terms = payer.and_then(|id| self.clients.get(id)).map(|token| (token.id.as_str(), &token.terms));
+        let token: Vec<&str> = terms.iter().flat_map(|(id, terms)| [*id, terms.name.as_str()]).collect();
+        let subject = Subject {
+            model: &inquiry.model,
+            protocol: inquiry.protocol,
+            token: &token,
+            project: terms.map(|(_, terms)| terms.project.as_str()).filter(|project| !project.is_empty()),
+        };
+        let named = terms.map_or(&[][..], |(_, terms)| &terms.rules);
+        let mut rules = self.config.document.rules_for(&subject, named);
+        let route = chosen.route.as_ref().and_then(|name| Some((name, routes.get(name)?)));
+        rules.extend(route.map(|(name, route)| route.rule(name)));
+        rules.extend(chosen.effort.as_ref().map(|effort| Rule {
+            name: "the model's suffix".to_owned(),
+            overrides: Parameters { reasoning_effort: Some(effort.clone()), ..Parameters::default() },
+            ..Rule::default()
+        }));
+        rules.retain(|rule| !(rule.system.is_empty() && rule.defaults.is_empty() && rule.overrides.is_empty()));
+        (rules, self.config.document.filters_for(&subject))
     }
 
     /// Micro-dollars per million tokens of prompt and answer.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::preferences::Sort;
 use crate::pool::Strategy;
+use crate::rules::{Parameters, Rule};
 
 /// 20 candidates in all: more than anybody waits for.
 const CANDIDATES: usize = 20;
@@ -47,6 +48,20 @@ pub struct Route {
     /// Within each tier, the cheapest or fastest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort: Option<Sort>,
+    /// For what the client does not say.
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub defaults: Parameters,
+    /// Whatever the client says.
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub overrides: Parameters,
+}
+
+impl Route {
+    /// What the route says of parameters, as a rule.
+    pub fn rule(&self, name: &str) -> Rule {
+        let (defaults, overrides) = (self.defaults.clone(), self.overrides.clone());
+        Rule { name: name.to_owned(), defaults, overrides, ..Rule::default() }
+    }
 }
 
 /// A bare string is a model.

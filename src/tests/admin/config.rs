@@ -80,8 +80,14 @@ fn the_schema_agrees_with_what_is_taken() {
     let members = |value: &Value| -> Vec<String> { value["properties"].as_object().unwrap().keys().cloned().collect() };
     // Every member that the types have, and none that they have not: what one does not know the other refuses.
     let full = json!({
-        "routes": {"a": {"tiers": [[{"model": "x/y", "weight": 1, "account": "g"}]], "strategy": "least_used", "sort": "latency"}},
+        "routes": {"a": {"tiers": [[{"model": "x/y", "weight": 1, "account": "g"}]], "strategy": "least_used", "sort": "latency",
+            "defaults": {"temperature": 0.5, "top_p": 0.5, "top_k": 5, "max_tokens": 9, "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.1},
+            "overrides": {"reasoning_effort": "high"}}},
         "fallbacks": {"openai": ["anthropic"]},
+        "rules": [{"name": "r", "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
+            "system": [{"append": "a"}, {"replace": {"find": "x", "with": "y", "pattern": true}}],
+            "defaults": {"seed": 1}, "overrides": {"seed": 2}}],
+        "filters": [{"name": "f", "when": {"models": ["*"]}, "on": "input", "find": {"words": ["secret"]}, "action": "mask", "label": "WORD", "message": "no"}],
         "models": {"m": {"tools": true, "images": true, "schema": true, "context": 1}},
         "prices": {"unknown": "zero", "models": {"m": {"input": 1, "output": 2, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1, "per_request": 1,
             "tiers": [{"over": 1, "input": 1, "output": 1, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1}]}}}
@@ -97,6 +103,9 @@ fn the_schema_agrees_with_what_is_taken() {
         (&back, &schema),
         (&back["routes"]["a"], &defs["route"]),
         (&back["routes"]["a"]["tiers"][0][0], &defs["candidate"]["oneOf"][1]),
+        (&back["rules"][0], &defs["rule"]),
+        (&back["rules"][0]["when"], &defs["when"]),
+        (&back["filters"][0], &defs["filter"]),
         (&back["models"]["m"], &defs["traits"]),
         (&back["prices"], &defs["prices"]),
         (&back["prices"]["models"]["m"], &defs["price"]),
@@ -124,4 +133,36 @@ fn every_change_of_the_document_is_audited() {
     };
     assert_eq!(replaced.effects, [audit("replace", "revision 1")]);
     assert_eq!(desk.send("POST config/undo", &headers, "").effects, [audit("undo", "revision 2")]);
+}
+
+#[test]
+fn rules_of_the_document_the_route_and_the_suffix_reach_the_calls_they_fit() {
+    let desk = &mut Desk::new();
+    let document = json!({
+        "routes": {"fast": {"tiers": [["openai/gpt-4.1"]], "defaults": {"temperature": 0.5}}},
+        "rules": [
+            {"name": "all", "system": [{"append": "Be kind."}]},
+            {"name": "others", "when": {"models": ["claude-*"]}, "overrides": {"seed": 1}},
+            {"name": "chat", "when": {"protocols": ["chat"]}, "overrides": {"top_p": 0.5}}
+        ],
+        "filters": [{"name": "mail", "when": {"models": ["fast"]}, "find": {"personal": ["email"]}, "action": "mask"}]
+    });
+    let (status, answer) = desk.ask("PUT config", &json!({"revision": 0, "document": document}));
+    assert_eq!(status, 200, "{answer}");
+    let mut granted = |model: &str, protocol| {
+        let operation = crate::call::Operation::Generate;
+        let caller = crate::access::Caller::Operator;
+        let inquiry = crate::control::inquiry::Inquiry::about(caller, model.to_owned(), protocol, operation);
+        let grant = desk.control.plan(&inquiry, crate::fault::Millis(desk.now)).unwrap_or_default();
+        let rules: Vec<String> = grant.rules.iter().map(|rule| rule.name.clone()).collect();
+        (rules.join(" "), grant.filters.len())
+    };
+    use crate::ir::Protocol::{Chat, Messages};
+    assert_eq!(granted("gpt-4.1", Messages), ("all".to_owned(), 0));
+    assert_eq!(granted("gpt-4.1", Chat), ("all chat".to_owned(), 0));
+    assert_eq!(granted("fast", Messages), ("all fast".to_owned(), 1));
+    assert_eq!(granted("gpt-4.1(high)", Messages), ("all the model's suffix".to_owned(), 0));
+    let wrong = json!({"rules": [{"name": "a", "system": [{"replace": {"find": "(", "with": "", "pattern": true}}]}]});
+    let (status, refused) = desk.ask("PUT config", &json!({"revision": 1, "document": wrong}));
+    assert_eq!((status, &refused["problems"][0]["path"]), (422, &json!("rules[0]")), "{refused}");
 }
