@@ -8,7 +8,7 @@ use crate::json;
 use crate::passing;
 use crate::prices::{self, Prices};
 use crate::route::document::{self, Document as Routes, Problem};
-use crate::rules::{Rule, Subject};
+use crate::rules::Rule;
 
 /// 512 KiB: five hundred routes. A row of the object's storage holds 2 MiB.
 const LARGEST: usize = 512 << 10;
@@ -192,15 +192,5 @@ impl Document {
             alone(format!("routes.{name}"), passing::check(&[route.rule(name)], &[]));
         }
         problems
-    }
-
-    /// The rules for a call, of which some may be `named` by the client's token.
-    pub fn rules_for(&self, subject: &Subject<'_>, named: &[String]) -> Vec<Rule> {
-        let fits = |rule: &&Rule| rule.when.fits(subject) || named.contains(&rule.name);
-        self.rules.iter().filter(fits).cloned().collect()
-    }
-
-    pub fn filters_for(&self, subject: &Subject<'_>) -> Vec<Filter> {
-        self.filters.iter().filter(|filter| filter.when.fits(subject)).cloned().collect()
     }
 }

@@ -33,7 +33,7 @@ use crate::prices::Sold;
 use crate::refresh::Flights;
 use crate::route;
 use crate::route::choose::{Asked, Chosen, Knowledge};
-use crate::rules::{Parameters, Rule, Subject};
+use crate::rules::{self, Parameters, Rule, Subject};
 use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 
@@ -399,7 +399,7 @@ impl Control {
             project: terms.map(|(_, terms)| terms.project.as_str()).filter(|project| !project.is_empty()),
         };
         let named = terms.map_or(&[][..], |(_, terms)| &terms.rules);
-        let mut rules = self.config.document.rules_for(&subject, named);
+        let (mut rules, filters) = rules::select(rules, filters, &subject, named);
         let route = chosen.route.as_ref().and_then(|name| Some((name, routes.get(name)?)));
         rules.extend(route.map(|(name, route)| route.rule(name)));
         rules.extend(chosen.effort.as_ref().map(|effort| Rule {
@@ -408,7 +408,7 @@ impl Control {
             ..Rule::default()
         }));
         rules.retain(|rule| !(rule.system.is_empty() && rule.defaults.is_empty() && rule.overrides.is_empty()));
-        (rules, self.config.document.filters_for(&subject))
+        (rules, filters)
     }
 
     /// Micro-dollars per million tokens of prompt and answer.

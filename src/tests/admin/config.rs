@@ -84,10 +84,10 @@ fn the_schema_agrees_with_what_is_taken() {
             "defaults": {"temperature": 0.5, "top_p": 0.5, "top_k": 5, "max_tokens": 9, "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.1},
             "overrides": {"reasoning_effort": "high"}}},
         "fallbacks": {"openai": ["anthropic"]},
-        "rules": [{"name": "r", "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
+        "rules": [{"name": "r", "optional": true, "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
             "system": [{"append": "a"}, {"replace": {"find": "x", "with": "y", "pattern": true}}],
             "defaults": {"seed": 1}, "overrides": {"seed": 2}}],
-        "filters": [{"name": "f", "when": {"models": ["*"]}, "on": "input", "find": {"words": ["secret"]}, "action": "mask", "label": "WORD", "message": "no"}],
+        "filters": [{"name": "f", "optional": true, "when": {"models": ["*"]}, "on": "input", "find": {"words": ["secret"]}, "action": "mask", "label": "WORD", "message": "no"}],
         "models": {"m": {"tools": true, "images": true, "schema": true, "context": 1}},
         "prices": {"unknown": "zero", "models": {"m": {"input": 1, "output": 2, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1, "per_request": 1,
             "tiers": [{"over": 1, "input": 1, "output": 1, "cache_read": 1, "cache_write_5m": 1, "cache_write_1h": 1}]}}}
