@@ -54,6 +54,26 @@ test('a call costs two calls of the object and four rows of the books', async (t
   assert.equal((await view(sluice, laptop)).used.micro, 2 * COST);
 });
 
+test('the operator reads the log back, and a client its balance', async (t) => {
+  const sluice = await Sluice.start(t);
+  const laptop = await token(sluice, { budget: { micro: 1_000_000, window: 'total' } });
+  for (let at = 0; at < 3; at += 1) await (await ask(sluice, laptop)).text();
+  await until(async () => (await sluice.admin('GET usage')).body.items.length === 3);
+  const { body: first } = await sluice.admin(`GET usage?limit=2&token=${laptop.id}`);
+  const { body: second } = await sluice.admin(`GET usage?limit=2&token=${laptop.id}&after=${first.next}`);
+  assert.deepEqual([first.items.length, second.items.length, second.next], [2, 1, null]);
+  const [row] = first.items;
+  assert.deepEqual([row.token_name, row.cost, row.status, row.attempts.length], ['test', COST, 200, 1]);
+  assert.deepEqual((await sluice.admin(`GET usage/${row.id}`)).body, row);
+  const { body: sums } = await sluice.admin('GET usage/daily?by=day,token');
+  assert.deepEqual([sums.items[0].requests, sums.items[0].cost], [3, 3 * COST]);
+  const get = async (path) =>
+    (await sluice.fetch(path, { headers: { authorization: `Bearer ${laptop.key}` } })).json();
+  assert.equal((await get('/v1/dashboard/billing/subscription')).hard_limit_usd, 1);
+  assert.ok(Math.abs((await get('/v1/dashboard/billing/usage')).total_usage - 0.024) < 1e-9);
+  assert.ok(Math.abs((await get('/api/v1/key')).data.limit_remaining - 0.99976) < 1e-9);
+});
+
 test('a Worker whose database is empty makes its tables by itself', async (t) => {
   const sluice = await Sluice.start(t);
   const database = await sluice.worker.getD1Database('DB');
@@ -83,7 +103,8 @@ test('five hundred clients at once spend no more than there is, and all of it', 
         const wait = Number(response.headers.get('retry-after'));
         assert.ok(wait >= 1);
         if (body.error.code === 'insufficient_quota') return 'refused';
-        assert.equal(body.error.code, 'budget_held');
+        // Or the emulator failed, and its accounts rest for a moment.
+        assert.match(body.error.code, /^(budget_held|pool_cooling)$/);
         await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
       }
     }),
@@ -94,7 +115,7 @@ test('five hundred clients at once spend no more than there is, and all of it', 
   await until(async () => (await view(sluice, team)).calls === 0);
   const { used, state } = await view(sluice, team);
   assert.deepEqual([used.micro, state], [budget, 'exhausted']);
-  await until(async () => (await rows(sluice, 'SELECT count(*) AS calls FROM usage'))[0].calls === 100);
+  await until(async () => (await rows(sluice, 'SELECT count(*) AS calls FROM usage'))[0].calls === 100, 60_000);
   const [{ cost }] = await rows(sluice, 'SELECT sum(cost) AS cost FROM daily');
   assert.equal(cost, budget);
 });
@@ -127,7 +148,7 @@ test('an answer that the client did not wait for is paid by what was seen of it'
   const reader = response.body.getReader();
   await reader.read();
   await reader.cancel();
-  await until(async () => (await view(sluice, team)).calls === 0);
+  await until(async () => (await view(sluice, team)).calls === 0, 30_000);
   const { used } = await view(sluice, team);
   assert.ok(used.micro > 0 && used.micro < 1000, `${used.micro}`);
   await until(async () => (await rows(sluice, 'SELECT ended, estimated, cost FROM usage')).length === 1);

@@ -11,6 +11,7 @@ pub mod logins;
 pub mod session;
 mod tokens;
 mod transfer;
+pub mod usage;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::call::printable;
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
 use crate::json;
+use crate::ledger::Statement;
 use crate::oauth::Env;
 use crate::upstream::Secret;
 
@@ -99,10 +101,12 @@ pub enum Effect {
 }
 
 /// What there must be before there is an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Errand {
     /// Go on with a sign-in until it waits or ends, then show it with this status.
     Login { id: String, status: u16, effects: Vec<Effect> },
+    /// Rows of the books.
+    Books { statement: Statement, shape: usage::Shape },
 }
 
 pub enum Outcome {
@@ -183,6 +187,8 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
+        ["usage", rest @ ..] => usage::handle(control, request, rest),
+        ["prices"] => only(request, "GET").map(|()| usage::prices().into()),
         ["undo", id] if tokens::is_token(id) => {
             only(request, "POST").and_then(|()| tokens::undo(control, request, id, &actor)).map(Outcome::from)
         }

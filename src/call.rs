@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::control::balance;
 use crate::fault::{Failure, Kind};
 use crate::form;
 use crate::ir::Protocol;
@@ -63,6 +64,8 @@ pub enum Route {
     },
     /// Ollama asks for one model with a body.
     Show,
+    /// What is left of the caller's budget.
+    Balance(balance::Page),
     Call(Endpoint),
 }
 
@@ -322,6 +325,11 @@ fn endpoint(head: &Head<'_>, path: &str, provider: Option<String>) -> Result<Rou
         // Nothing is ever loaded into this memory.
         "api/ps" | "ollama/api/ps" => ("GET", fixed("application/json", r#"{"models":[]}"#)),
         "v1/models" | "models" => ("GET", models(models_shape(head))),
+        "v1/dashboard/billing/subscription" | "dashboard/billing/subscription" => {
+            ("GET", Ok(Route::Balance(balance::Page::Subscription)))
+        }
+        "v1/dashboard/billing/usage" | "dashboard/billing/usage" => ("GET", Ok(Route::Balance(balance::Page::Usage))),
+        "api/v1/key" | "api/v1/auth/key" => ("GET", Ok(Route::Balance(balance::Page::Key))),
         "v1beta/models" => ("GET", models(Protocol::Gemini)),
         _ => match path.split_once("models/") {
             Some((

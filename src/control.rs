@@ -10,6 +10,7 @@
 //! before it answers. The object is asked once before an answer and told once after it, so what is changed here holds
 //! from the next call on, everywhere.
 
+pub mod balance;
 pub mod billing;
 pub mod inquiry;
 pub mod logins;

@@ -27,6 +27,7 @@ use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::access::{self, Caller};
 use crate::call::{Call, Head, Route, protocol_of, route};
+use crate::control::balance::Balance;
 use crate::control::inquiry::{Inquiry, Wanted};
 use crate::exec::{self, Refused, Reply};
 use crate::fault::{Failure, Kind, Millis};
@@ -39,10 +40,12 @@ use io::Workerd;
 use reply::Headers;
 use settings::Settings;
 
-/// Renews what is due.
+/// Renews what is due, and forgets what is old.
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     object::wake(&env).await;
+    let Settings { log_days, log_rows, .. } = *Settings::of(&env);
+    ledger::prune(&env, log_days, log_rows).await;
 }
 
 /// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.
@@ -95,6 +98,10 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             let caller = caller()?.caller;
             let body = Body::parse(read_body(request).await?)?;
             Ok(answer(&models::show(&object::model(&env, caller, models::shown(&body)?).await?)))
+        }
+        Route::Balance(page) => {
+            let balance = Balance { caller: caller()?.caller, page };
+            Ok(answer(&object::balance(&env, &balance).await?))
         }
         Route::Call(endpoint) => {
             let caller = caller()?;

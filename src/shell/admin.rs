@@ -8,7 +8,7 @@ use worker::web_sys::{Request, Response};
 
 use super::pool::Core;
 use super::settings::Settings;
-use super::{now, platform, split};
+use super::{ledger, now, platform, split};
 use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, logins};
 use crate::call::unescape;
 use crate::fault::{Failure, Kind};
@@ -68,6 +68,14 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
             let reply = core.control.borrow().login(&id).map(|view| logins::shown(&view, status));
             let reply = reply.unwrap_or_else(|failure| Reply::failure(&failure));
             Reply { effects, ..reply }
+        }
+        Errand::Books { statement, shape } => {
+            let rows = ledger::run(&core.env, &[statement]).await;
+            let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
+            if let Err(error) = &rows {
+                worker::console_error!("the books: {error}");
+            }
+            admin::usage::finish(&mut core.control.borrow_mut(), &shape, rows)
         }
     }
 }

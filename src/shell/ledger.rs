@@ -5,8 +5,9 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::platform;
-use crate::ledger::{Entry, Statement, is_unmade, schema};
+use super::{now, platform};
+use crate::fault::Millis;
+use crate::ledger::{Entry, Statement, is_unmade, prune_before, prune_beyond, schema};
 
 thread_local! {
     /// Rows this isolate could not write and has not told the object of.
@@ -16,6 +17,7 @@ thread_local! {
 /// What became of a statement.
 #[derive(Deserialize)]
 pub struct Done {
+    pub rows: Vec<serde_json::Value>,
     pub written: u64,
 }
 
@@ -49,6 +51,16 @@ pub async fn write(env: &Env, entries: &[Entry]) {
     };
     for entry in entries {
         log(&Line { event: "call", entry, rows_written: written });
+    }
+}
+
+/// Forget what is older than is kept, a step at a time.
+pub async fn prune(env: &Env, days: u64, rows: u64) {
+    let before = Millis(now().0.saturating_sub(days.saturating_mul(86_400_000)));
+    if let Err(error) = once(env, &[prune_before(before), prune_beyond(rows)]).await
+        && !is_unmade(&error)
+    {
+        worker::console_error!("the books: {error}");
     }
 }
 

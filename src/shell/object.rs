@@ -9,6 +9,7 @@ use super::refresh::Wish;
 use super::{admin, platform};
 use crate::access::Caller;
 use crate::admin::Reply;
+use crate::control::balance::Balance;
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
 use crate::control::renewal;
@@ -50,6 +51,11 @@ pub async fn more(env: &Env, stranded: &Stranded) -> Vec<Lead> {
 pub async fn explain(env: &Env, inquiry: &Inquiry) -> Result<Vec<u8>, Failure> {
     let explained: Json = decided(env, "/explain", inquiry).await.map_err(|denied| denied.failure)?;
     Ok(explained.get().as_bytes().to_vec())
+}
+
+pub async fn balance(env: &Env, balance: &Balance) -> Result<Vec<u8>, Failure> {
+    let shown: Json = decided(env, "/balance", balance).await.map_err(|denied| denied.failure)?;
+    Ok(shown.get().as_bytes().to_vec())
 }
 
 pub async fn report(env: &Env, settlement: &Settlement) -> Option<Receipt> {

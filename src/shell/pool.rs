@@ -74,6 +74,7 @@ impl DurableObject for Pool {
                 "/more" => text(&control.more(&read(&body)?, now())),
                 "/report" => text(&control.report(&read(&body)?, now())),
                 "/explain" => text(&control.explain(&read(&body)?, now())),
+                "/balance" => text(&control.balance(&read(&body)?, now())),
                 "/models" => text(&control.models(&read(&body)?, now())),
                 "/admit" => text(&control.admitted(&read(&body)?, now())),
                 _ => return Response::error("not found", 404),

@@ -29,6 +29,9 @@ pub struct Settings {
     pub window_ms: f64,
     /// Whether an answer that has been running for long may be gathered for longer, to save CPU.
     pub scarce: bool,
+    /// For how long the usage log keeps a call, and how many of them.
+    pub log_days: u64,
+    pub log_rows: u64,
 }
 
 thread_local! {
@@ -75,6 +78,7 @@ impl Settings {
             // A day: timers overflow at 24 of them.
             1000.0 * value.unwrap_or(default).min(86_400.0)
         };
+        let whole = |name, default| get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default);
         Self {
             api_key: get("SLUICE_API_KEY").filter(|key| !key.is_empty()),
             admin_key: secret("SLUICE_ADMIN_KEY"),
@@ -92,6 +96,9 @@ impl Settings {
                 Some("off") => 0.0,
                 _ => 100.0,
             },
+            log_days: whole("SLUICE_LOG_DAYS", 90),
+            // A kilobyte each with its indexes: 200 of the 500 MB that a free database holds.
+            log_rows: whole("SLUICE_LOG_ROWS", 200_000),
             scarce: get("SLUICE_PACE").as_deref().map(str::trim) == Some("free"),
         }
     }

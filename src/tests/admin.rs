@@ -7,6 +7,7 @@ mod logins;
 mod sessions;
 mod tokens;
 mod transfer;
+mod usage;
 
 use std::cell::Cell;
 
@@ -44,6 +45,17 @@ impl Desk {
 
     /// `"METHOD path?query"` with headers and a body.
     pub fn send(&mut self, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        match self.outcome(line, headers, body) {
+            Outcome::Done(reply) => reply,
+            // Without a world there is nothing to go on with.
+            Outcome::Errand(Errand::Login { id, status, effects }) => {
+                Reply { effects, ..admin::logins::shown(&self.control.login(&id).unwrap(), status) }
+            }
+            Outcome::Errand(errand) => panic!("{errand:?}"),
+        }
+    }
+
+    pub fn outcome(&mut self, line: &str, headers: &[(&str, &str)], body: &str) -> Outcome {
         let (method, url) = line.split_once(' ').unwrap();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
@@ -62,13 +74,7 @@ impl Desk {
             env: &env,
             admin_key: self.admin_key.as_ref(),
         };
-        match admin::handle(&mut self.control, &request) {
-            Outcome::Done(reply) => reply,
-            // Without a world there is nothing to go on with.
-            Outcome::Errand(Errand::Login { id, status, effects }) => {
-                Reply { effects, ..admin::logins::shown(&self.control.login(&id).unwrap(), status) }
-            }
-        }
+        admin::handle(&mut self.control, &request)
     }
 
     /// As a script does, with the admin key.

@@ -1,6 +1,7 @@
 //! Where every path leads.
 
 use crate::call::{Endpoint, Head, Line, Operation, Route, printable, protocol_of, route};
+use crate::control::balance::Page;
 use crate::fault::Kind;
 use crate::ir::Protocol::{self, Chat, Gemini, Messages, Ollama, Responses};
 
@@ -108,6 +109,9 @@ fn lists_of_models_take_the_shape_their_reader_expects() {
         ("GET /v1beta1/publishers/google/models/m", "", model(Gemini, "m")),
         ("GET /healthz", "", Route::Health),
         ("HEAD /healthz", "", Route::Health),
+        ("GET /v1/dashboard/billing/subscription", "", Route::Balance(Page::Subscription)),
+        ("GET /dashboard/billing/usage", "start_date=2026-01-01", Route::Balance(Page::Usage)),
+        ("GET /api/v1/key", "", Route::Balance(Page::Key)),
     ];
     for (request, header, expected) in table {
         assert_eq!(routed(request, header), Ok(expected), "{request} {header}");

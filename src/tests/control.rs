@@ -1,5 +1,6 @@
 //! What the object answers to one call.
 
+mod balance;
 mod billing;
 
 use super::upstreams::setups;

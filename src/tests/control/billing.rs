@@ -9,10 +9,10 @@ use crate::ir::event::Usage;
 use crate::pool::{Attempt, Outcome, Settlement};
 use crate::prices::{Basis, Cost, Document};
 
-const NOW: Millis = Millis(1_700_000_000_000);
+pub const NOW: Millis = Millis(1_700_000_000_000);
 
 /// A control with one token, and the caller that has its key.
-fn with_token(patch: Value) -> (Control, Caller, String) {
+pub fn with_token(patch: Value) -> (Control, Caller, String) {
     let mut control = control(true);
     let terms = Terms { name: "laptop".to_owned(), ..Terms::default() }.patched(&patch).unwrap();
     let key = Fresh::new([1; 32]);
