@@ -8,6 +8,7 @@ mod accounts;
 mod config;
 mod credential;
 pub mod logins;
+mod models;
 pub mod session;
 mod tokens;
 mod transfer;
@@ -185,6 +186,7 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["import"] => transfer::import(control, request, &actor),
         ["export"] => transfer::export(control, request, &actor),
         ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
+        ["models"] => models::models(control, request).map(Outcome::from),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
         ["usage", rest @ ..] => usage::handle(control, request, rest),

@@ -26,7 +26,7 @@ impl Listed {
         catalogue::find(&self.model)
     }
 
-    fn context(&self) -> Option<u64> {
+    pub fn context(&self) -> Option<u64> {
         self.known().map(|model| model.context)
     }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod config;
 mod import;
 mod logins;
+mod models;
 mod sessions;
 mod tokens;
 mod transfer;
