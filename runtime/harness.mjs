@@ -23,7 +23,7 @@ const KEYS = {
 };
 
 export class Sluice {
-  /** `t` is the test that everything ends with. */
+  /** `t` is the test that everything ends with; `bindings` may be made of the provider's address. */
   static async start(t, bindings = {}) {
     const sluice = new Sluice();
     sluice.provider = await Provider.start();
@@ -37,7 +37,7 @@ export class Sluice {
       OPENAI_BASE_URL: `${url}/v1`,
       ANTHROPIC_BASE_URL: `${url}/v1`,
       GEMINI_BASE_URL: `${url}/v1beta`,
-      ...bindings,
+      ...(typeof bindings === 'function' ? bindings(url) : bindings),
     };
     for (const key of Object.values(KEYS).join().split(',')) sluice.provider.script(key, behave.answer());
     t.after(async () => {

@@ -1,20 +1,24 @@
-// A provider on loopback that speaks OpenAI's, Anthropic's and Gemini's wires, behaves as each key's script says, and
-// refuses what the real ones refuse. Logins are known by their tokens, which the emulated sign-ins judge; their scripts
-// go by e-mail.
+// A provider on loopback that speaks every wire there is, behaves as each key's script says, and refuses what the real
+// ones refuse. Logins are known by their tokens, which the emulated sign-ins judge; their scripts go by e-mail.
 
 import { createServer } from 'node:http';
+import * as bedrock from './provider/bedrock.mjs';
 import * as chat from './provider/chat.mjs';
 import * as claude from './provider/claude.mjs';
+import { azure, azureResponses, vertex, vertexClaude } from './provider/clouds.mjs';
 import * as codeAssist from './provider/code_assist.mjs';
 import * as codex from './provider/codex.mjs';
 import * as gemini from './provider/gemini.mjs';
+import * as kiro from './provider/kiro.mjs';
 import * as messages from './provider/messages.mjs';
+import * as ollama from './provider/ollama.mjs';
 import * as qwen from './provider/qwen.mjs';
 import * as responses from './provider/responses.mjs';
 import { bearer } from './provider/wire.mjs';
 
 const LOGINS = [codeAssist, codex, claude, qwen];
-const WIRES = [chat, gemini, messages, responses, ...LOGINS];
+const CLOUDS = [azure, azureResponses, bedrock, kiro, ollama, vertex, vertexClaude];
+const WIRES = [chat, gemini, messages, responses, ...CLOUDS, ...LOGINS];
 
 /** What a key does with a request. `after` counts the frames that are sent before. */
 export const behave = {
@@ -79,7 +83,8 @@ export class Provider {
     const token = bearer(request.headers);
     const family = LOGINS.includes(wire) ? this.oauth?.holder(token) : undefined;
     const key = LOGINS.includes(wire) ? family?.email : wire.key(request.headers, url);
-    const seen = { key, wire, path: url.pathname, headers: request.headers, text, left: false };
+    const { method, headers } = request;
+    const seen = { key, wire, method, path: url.pathname, headers, text, left: false };
     seen.closed = new Promise((resolve) => {
       response.on('close', () => {
         seen.left = !response.writableEnded;
@@ -108,7 +113,7 @@ export class Provider {
     if (behavior.status !== undefined) return refuse(behavior.status, behavior.message, behavior.headers);
     try {
       seen.body = JSON.parse(text);
-      wire.check(seen.body, request.headers, family);
+      wire.check(seen.body, headers, LOGINS.includes(wire) ? family : seen);
     } catch (error) {
       return refuse(400, error.message);
     }
@@ -145,7 +150,7 @@ async function perform(behavior, wire, answer, stream, body, response) {
     if (behavior.then === undefined) return response.end(whole);
     await write(whole.slice(0, whole.length / 2));
   } else {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.writeHead(200, { 'content-type': wire.contentType ?? 'text/event-stream' });
     response.flushHeaders();
     const frames = wire.frames(answer, body);
     for (const frame of frames.slice(0, behavior.after ?? frames.length)) {
