@@ -21,8 +21,8 @@ use serde::Serialize;
 use crate::control::record::Record;
 use crate::pool::Account;
 use crate::upstream::{
-    self, Credential, Secret, Target, Upstream, anthropic, azure, bedrock, claude, code_assist, codex, demo, google,
-    kiro, openai, qwen, vertex,
+    self, Credential, Secret, Target, Upstream, anthropic, antigravity, azure, bedrock, claude, code_assist, codex,
+    demo, google, kiro, openai, qwen, vertex,
 };
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
@@ -154,6 +154,7 @@ fn known() -> Vec<Provider> {
         Provider { homeless: true, ..native(&azure::Azure, &["AZURE_OPENAI", "AZURE"], &[]) },
         // Logins, which no variable holds.
         native(&code_assist::CodeAssist, &[], code_assist::MODELS),
+        native(&antigravity::Antigravity, &[], antigravity::MODELS),
         native(&claude::Claude, &[], claude::MODELS),
         native(&codex::Codex, &[], codex::MODELS),
         native(&qwen::Qwen, &[], qwen::MODELS),
@@ -245,6 +246,16 @@ pub fn providers() -> Vec<Offered> {
         .filter(|known| !known.stems.is_empty())
         .map(|known| Offered { name: known.name, login: "key", needs_base_url: known.homeless })
         .collect()
+}
+
+/// The variables that hold keys of `provider`.
+pub fn variables(provider: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        known_as(provider).iter().flat_map(|known| &known.stems).map(|stem| format!("{stem}_API_KEY")).collect();
+    if provider == bedrock::NAME {
+        names.extend(["AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"].map(str::to_owned));
+    }
+    names
 }
 
 /// A stored account, still without its credential. The error is a sentence for whoever stores it.

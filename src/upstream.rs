@@ -1,6 +1,7 @@
 //! A provider: where to send, how to sign, what its refusals mean. It reuses protocols; it is not one.
 
 pub mod anthropic;
+pub mod antigravity;
 pub mod aws;
 pub mod azure;
 pub mod bedrock;
@@ -169,6 +170,7 @@ static OWN: &[&dyn Upstream] = &[
     &google::Google,
     &code_assist::CodeAssist,
     &codex::Codex,
+    &antigravity::Antigravity,
     &claude::Claude,
     &qwen::Qwen,
     &vertex::Vertex,

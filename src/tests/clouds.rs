@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::rig::call;
 use super::upstreams::setups;
 use crate::call::{HttpRequest, header};
 use crate::fault::{Failure, Fault, Millis, Scope};
-use crate::upstream::vertex::token;
 use crate::upstream::{self, Credential, Refusal, Secret, Target, Upstream, aws, payload};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -242,52 +239,6 @@ fn a_token_of_xais_is_announced_and_an_operator_may_say_otherwise() {
     assert_eq!(header(&sent(CHAT, &target).headers, "x-xai-token-auth"), Some("other"));
     target.credential.expires = None;
     assert_eq!(header(&sent(RESPONSES, &target).headers, "x-xai-token-auth"), Some("other"));
-}
-
-#[test]
-fn an_assertion_says_who_asks_for_what_until_when() {
-    let now = Millis(1_790_000_000_500);
-    let unsigned = token::unsigned("x@p.iam.gserviceaccount.com", Some("key-1"), now);
-    let part = |at: usize| -> Value {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(unsigned.split('.').nth(at).unwrap()).unwrap()).unwrap()
-    };
-    assert_eq!(part(0), json!({"alg": "RS256", "typ": "JWT", "kid": "key-1"}));
-    let claims = json!({
-        "iss": "x@p.iam.gserviceaccount.com", "scope": "https://www.googleapis.com/auth/cloud-platform",
-        "aud": "https://oauth2.googleapis.com/token", "iat": 1_790_000_000u64, "exp": 1_790_003_600u64,
-    });
-    assert_eq!(part(1), claims);
-    let assertion = token::assertion(&unsigned, &[255, 254]);
-    assert_eq!(assertion, format!("{unsigned}.__4"));
-    let request = token::request(&assertion);
-    assert_eq!((request.method, request.url.as_str()), ("POST", "https://oauth2.googleapis.com/token"));
-    let body = std::str::from_utf8(&request.body).unwrap();
-    assert_eq!(body, format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"));
-
-    let old = Credential { details: [("client_email".to_owned(), Secret::new("x"))].into(), ..Credential::default() };
-    let renewed =
-        token::answer(br#"{"access_token":"ya29.new","expires_in":3599,"token_type":"Bearer"}"#, &old, now).unwrap();
-    assert_eq!((renewed.access.expose(), renewed.expires), ("ya29.new", Some(Millis(1_790_003_599_500))));
-    assert_eq!(renewed.detail("client_email"), Some("x"));
-    assert!(token::answer(br#"{"error":"invalid_grant"}"#, &old, now).is_none());
-}
-
-#[test]
-fn a_private_key_is_read_however_it_was_pasted() {
-    let key = [7u8; 100];
-    let base64 = STANDARD.encode(key);
-    let (head, tail) = base64.split_at(64);
-    let begin = "-----BEGIN PRIVATE KEY-----";
-    let end = "-----END PRIVATE KEY-----";
-    for pem in [
-        format!("{begin}\n{head}\n{tail}\n{end}\n"),
-        format!("{begin}\\n{head}\\n{tail}\\n{end}\\n"),
-        format!("{begin}\r\n{head}\r\n{tail}\r\n{end}"),
-    ] {
-        assert_eq!(token::private_key(&pem), Some(key.to_vec()), "{pem}");
-    }
-    assert_eq!(token::private_key("no key"), None);
-    assert_eq!(token::private_key(&format!("{begin}\n!\n{end}")), None);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn envelope(call: &Call, target: &Target, inner: &[u8]) -> Vec<u8> {
 }
 
 /// Code Assist counts contents and nothing else, so that instructions count as one of them.
-fn count(target: &Target, body: &[u8]) -> Vec<u8> {
+pub(super) fn count(target: &Target, body: &[u8]) -> Vec<u8> {
     let parse = |bytes: &[u8]| Body::parse(bytes::Bytes::copy_from_slice(bytes)).unwrap_or_default();
     let outer = parse(body);
     let asked = outer.raw("generateContentRequest").map_or_else(|| outer.clone(), parse);

@@ -45,6 +45,10 @@ impl Upstream for Iflow {
         Ok(request)
     }
 
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        ROW.models_request(target, after)
+    }
+
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         ROW.classify(refused, now)
     }

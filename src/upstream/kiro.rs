@@ -8,9 +8,13 @@
 //! Keys that begin with `ksk_` are announced as such, which the endpoint demands. It also asks whether requests may be
 //! kept to improve the service; they may not. Nothing else of what Kiro's own programs say about themselves is sent.
 
+use serde_json::Value;
+
+use super::google::escaped;
+use super::quota::{self, Window};
 use super::refusal::Means::{ModelMissing, Overloaded, Quota, RateLimited, Rejected, Suspended, Unauthorized};
 use super::refusal::{self, Reading};
-use super::{Payload, Refusal, Target, Upstream, post};
+use super::{Payload, Refusal, Target, Upstream, ask, bearer, post};
 use crate::call::{Call, HttpRequest};
 use crate::catalogue;
 use crate::fault::{Failure, Fault, Millis, Scope};
@@ -63,11 +67,10 @@ impl Upstream for Kiro {
 
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure> {
         let credential = &target.credential;
-        let region = super::aws::region(credential)?;
-        let root = target.base_url.clone().unwrap_or_else(|| format!("https://q.{region}.amazonaws.com"));
+        let root = root(target)?;
         let mut own = vec![
             ("accept", "application/vnd.amazon.eventstream".to_owned()),
-            ("authorization", format!("Bearer {}", credential.access.expose())),
+            bearer(target),
             ("x-amzn-codewhisperer-optout", "true".to_owned()),
         ];
         let is_key = credential.access.expose().starts_with("ksk_");
@@ -81,6 +84,30 @@ impl Upstream for Kiro {
         Ok(request)
     }
 
+    fn quota_request(&self, target: &Target) -> Option<HttpRequest> {
+        let own = vec![bearer(target)];
+        let profile = target.credential.detail("profile_arn").map(|arn| format!("&profileArn={}", escaped(arn)));
+        let query = format!("origin=AI_EDITOR&resourceType=AGENTIC_REQUEST{}", profile.unwrap_or_default());
+        Some(ask(target, format!("{}/getUsageLimits?{query}", root(target).ok()?), own, None))
+    }
+
+    fn quota(&self, status: u16, body: &[u8], _: Millis) -> Vec<Window> {
+        let Some(body) = quota::body(status, body) else { return Vec::new() };
+        // Seconds, with a fraction.
+        let resets = body.get("nextDateReset").and_then(Value::as_f64).map(|seconds| Millis((seconds * 1000.0) as u64));
+        let window = |item: &Value| {
+            let number = |exact: &str, rounded: &str| item.get(exact).or_else(|| item.get(rounded))?.as_f64();
+            Some(Window {
+                name: item.get("displayName").and_then(Value::as_str).unwrap_or("month").to_owned(),
+                used: number("currentUsageWithPrecision", "currentUsage")?,
+                limit: number("usageLimitWithPrecision", "usageLimit")?,
+                resets,
+            })
+        };
+        let list = body.get("usageBreakdownList").and_then(Value::as_array);
+        quota::bounded(list.into_iter().flatten().filter_map(window))
+    }
+
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         match refusal::classify(refused, REFUSALS, now) {
             // Payment is not what is required: the month's credits are used up.
@@ -88,6 +115,11 @@ impl Upstream for Kiro {
             fault => fault,
         }
     }
+}
+
+fn root(target: &Target) -> Result<String, Failure> {
+    let region = super::aws::region(&target.credential)?;
+    Ok(target.base_url.clone().unwrap_or_else(|| format!("https://q.{region}.amazonaws.com")))
 }
 
 /// Kiro's name for a model: `claude-sonnet-4-5-20250929` is `claude-sonnet-4.5`.

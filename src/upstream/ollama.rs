@@ -58,6 +58,10 @@ impl Upstream for Ollama {
         Ok(post(call, target, payload, url, own.into_iter().collect()))
     }
 
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        ROW.models_request(&compatible(target), after)
+    }
+
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         ROW.classify(refused, now)
     }

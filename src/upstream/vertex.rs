@@ -6,10 +6,8 @@
 //! | an API key ("express mode") | `aiplatform.googleapis.com`, no project |
 //! | a token, with the detail `project_id` and perhaps `location` | the location's host, and the project |
 //!
-//! A service account's key is not sent anywhere: it signs an assertion (`vertex::token`), and that is exchanged for a
-//! token.
-
-pub mod token;
+//! A service account's key is not sent anywhere: it signs an assertion, and that is exchanged for a token
+//! ([`oauth`](crate::oauth)).
 
 use super::refusal::{self, Reading};
 use super::{Payload, Refusal, Target, Upstream, anthropic, post, segment};

@@ -49,6 +49,10 @@ impl Upstream for Xai {
         ROW.request(call, &Target { base_url: Some(SIGNED_IN.to_owned()), headers, ..target.clone() }, payload)
     }
 
+    fn models_request(&self, target: &Target, after: Option<&str>) -> Option<HttpRequest> {
+        if is_signed_in(target) { None } else { ROW.models_request(target, after) }
+    }
+
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         ROW.classify(refused, now)
     }
