@@ -21,20 +21,21 @@ const PAGES = [
 ];
 const login = () => import('./views/login.mjs');
 
-/** The page's component, once its module has come. */
+/** The page's component, once its module has come; never another page's. */
 function useView(load) {
-  const [view, set] = useState();
+  const [loaded, setLoaded] = useState({});
   useEffect(() => {
     let gone = false;
+    const set = (view) => !gone && setLoaded({ of: load, view });
     load().then(
-      (module) => !gone && set(() => module.default),
-      (error) => !gone && set(() => () => html`<${Notice} tone="bad" title=${t('This page could not be loaded.')}>${error.message}<//>`),
+      (module) => set(module.default),
+      (error) => set(() => html`<${Notice} tone="bad" title=${t('This page could not be loaded.')}>${error.message}<//>`),
     );
     return () => {
       gone = true;
     };
   }, [load]);
-  return view;
+  return loaded.of === load ? loaded.view : undefined;
 }
 
 function App() {

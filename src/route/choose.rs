@@ -209,10 +209,14 @@ fn capable(tiers: Vec<Vec<Goal>>, needs: Needs, document: &Document) -> Result<V
         return Ok(tiers);
     };
     let left: Vec<Vec<Goal>> = tiers
-        .into_iter()
-        .map(|tier| tier.into_iter().filter(|goal| lacks(goal).is_none()).collect::<Vec<Goal>>())
+        .iter()
+        .map(|tier| tier.iter().filter(|goal| lacks(goal).is_none()).cloned().collect::<Vec<Goal>>())
         .filter(|tier| !tier.is_empty())
         .collect();
+    if left.is_empty() && needs.tokens > 0 {
+        // How long is too long only the provider knows: a guess may choose among accounts, and turns nobody away.
+        return capable(tiers, Needs { tokens: 0, ..needs }, document);
+    }
     if left.is_empty() {
         return Err(Failure::unsupported(param, format!("{} takes no {what}", printable(&model))));
     }

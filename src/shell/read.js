@@ -90,9 +90,13 @@ export class Reader {
     });
   }
 
+  /** Nobody wants more: a flow that is under way ends at once. */
   stop() {
     clearTimeout(this.#timer);
+    const flowing = this.#flowing;
     this.#flowing = undefined;
+    // One that has ended already does not hear this.
+    flowing?.reject(new Left());
   }
 
   #read(min) {

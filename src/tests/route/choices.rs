@@ -180,7 +180,8 @@ fn who_is_known_to_lack_something_is_not_asked_for_it() {
         (json!({"messages": image}), &seeing, "messages"),
         (json!({"tools": tools}), &seeing, "tools"),
         (json!({"response_format": schema}), &seeing, "response_format"),
-        (json!({"messages": long}), &seeing, "messages"),
+        // Only a guess: it chooses among several, and turns nobody away.
+        (json!({"messages": long}), &seeing, ""),
     ];
     for (mut body, expected, param) in table {
         body["model"] = json!("any");
