@@ -67,14 +67,14 @@ test('a pasted address makes an account, at every provider that ends at one', as
 test('the account of a sign-in answers, and is renewed like any other', async (t) => {
   const { sluice, oauth, upstream, ask } = await subscribed(t);
   const options = { base_url: upstream.url, protocol: 'chat' };
-  const login = await begin(sluice, 'antigravity', 'paste', { options });
-  const text = oauth.authorize(login.url, { email: 'me@example.com', lifetime: 2 });
-  const end = (await sluice.admin(`POST logins/${login.id}/paste`, { text })).body;
+  const login = await begin(sluice, 'xai', 'device', { options });
+  oauth.approve(login.code, { email: 'me@example.com', lifetime: 2 });
+  const end = await done(sluice, login.id);
   assert.equal((await sluice.admin(`PATCH accounts/${end.account}`, { allow: ['subscribed'] })).status, 200);
   oauth.kinds();
   await new Promise((resolve) => setTimeout(resolve, 2_100));
   assert.deepEqual(await ask(), { status: 200, said: 'Hello, me@example.com' });
-  assert.deepEqual([oauth.kinds(), upstream.judged], [['antigravity refresh'], ['ok']]);
+  assert.deepEqual([oauth.kinds(), upstream.judged], [['xai refresh'], ['ok']]);
 });
 
 test('whoever says no, and whatever belongs to another sign-in, is told', async (t) => {

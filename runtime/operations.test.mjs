@@ -49,7 +49,7 @@ before(async (t) => {
   const box = { BOX_API_KEY: 'box-key-of-the-tests', BOX_BASE_URL: `${url}/v1` };
   const gem = { GEM_API_KEY: 'gem-key-of-the-tests', GEM_BASE_URL: `${url}/v1beta`, GEM_PROTOCOL: 'gemini', GEM_MODELS: 'vec-*' };
   sluice = await Sluice.start(t, { ...box, ...gem });
-  openai = new OpenAI({ apiKey: KEY, baseURL: `${sluice.url}/v1`, maxRetries: 0 });
+  openai = new OpenAI({ apiKey: KEY, baseURL: `${sluice.url}/v1`, maxRetries: 1 });
 });
 
 test('embeddings come to every client from every provider', async () => {
