@@ -14,6 +14,8 @@ class Upstream {
     const upstream = new Upstream();
     upstream.server = createServer(async (request, response) => {
       for await (const _ of request);
+      // Lists of models are nobody's concern here.
+      if (request.method === 'GET') return void response.writeHead(404).end();
       const access = request.headers.authorization?.replace(/^Bearer /, '');
       const judged = oauth.judge(access);
       upstream.judged.push(judged);

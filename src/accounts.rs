@@ -15,14 +15,17 @@
 //! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::control::record::Record;
+use crate::models::lists::Offers;
 use crate::pool::Account;
+use crate::upstream::listing::Offer;
 use crate::upstream::{
     self, Credential, Secret, Target, Upstream, anthropic, antigravity, azure, bedrock, claude, code_assist, codex,
-    demo, google, kiro, openai, qwen, vertex,
+    demo, google, kiro, openai, pattern, qwen, vertex,
 };
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
@@ -40,6 +43,19 @@ pub struct Setup {
     pub declared: bool,
     /// Other names the provider answers to, in lower case.
     pub aliases: Vec<String>,
+    /// What its provider says it has, once that has been asked.
+    pub offers: Option<Arc<Offers>>,
+}
+
+/// How likely it is that a provider has a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Has {
+    No,
+    /// A server whose models nobody knows.
+    Maybe,
+    /// It sounds like one of its models; its own list does not have it.
+    Unlisted,
+    Yes,
 }
 
 impl Setup {
@@ -47,6 +63,26 @@ impl Setup {
     pub fn answers_to(&self, name: &str) -> bool {
         let name = normal(name);
         self.account.provider == name || self.aliases.contains(&name)
+    }
+
+    pub fn has(&self, model: &str) -> Has {
+        let listed = self.offer(model).is_some();
+        let excluded = self.account.deny.iter().any(|pattern| pattern::any(&[pattern], model));
+        let sounds = pattern::any(&self.models, model);
+        match &self.offers {
+            // The operator's own word, either way.
+            _ if self.declared && !sounds || excluded => Has::No,
+            _ if self.declared || listed => Has::Yes,
+            Some(_) if sounds => Has::Unlisted,
+            None if sounds => Has::Yes,
+            _ if self.models.is_empty() && self.base_url.is_some() => Has::Maybe,
+            _ => Has::No,
+        }
+    }
+
+    /// What its provider says of `model`.
+    pub fn offer(&self, model: &str) -> Option<&Offer> {
+        self.offers.as_ref()?.find(model)
     }
 
     /// Whether routing could not tell the two apart.
@@ -120,6 +156,7 @@ pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts 
                 models: Vec::new(),
                 declared: false,
                 aliases: Vec::new(),
+                offers: None,
             });
         }
     }
@@ -290,6 +327,7 @@ pub fn stored(record: &Record) -> Result<Setup, String> {
         models: usual.chain(record.allow.iter().cloned()).chain(denied).collect(),
         declared,
         aliases: known.map_or_else(Vec::new, |known| known.stems.iter().map(|stem| normal(stem)).collect()),
+        offers: None,
     })
 }
 
@@ -366,6 +404,7 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
             models: models.clone(),
             declared,
             aliases: provider.stems.iter().map(|stem| normal(stem)).collect(),
+            offers: None,
         });
     }
 }

@@ -8,7 +8,7 @@ mod accounts;
 mod config;
 mod credential;
 pub mod logins;
-mod models;
+pub mod models;
 pub mod session;
 mod tokens;
 mod transfer;
@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::call::printable;
 use crate::control::Control;
+use crate::control::lists::Whose;
 use crate::fault::{Failure, Kind, Millis};
 use crate::json;
 use crate::ledger::Statement;
@@ -106,6 +107,8 @@ pub enum Effect {
 pub enum Errand {
     /// Go on with a sign-in until it waits or ends, then show it with this status.
     Login { id: String, status: u16, effects: Vec<Effect> },
+    /// Ask providers for their lists of models.
+    Survey(Whose),
     /// Rows of the books.
     Books { statement: Statement, shape: usage::Shape },
 }
@@ -180,12 +183,14 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
     }
     let actor = session::authorize(control, request)?;
     match segments.as_slice() {
+        ["accounts", id, "models"] => only(request, "POST").and_then(|()| models::ask_account(control, id)),
         ["accounts", rest @ ..] => accounts::handle(control, request, rest, &actor),
         ["config", rest @ ..] => config::handle(control, request, rest, &actor),
         ["route", "explain"] => only(request, "POST").and_then(|()| config::explain(control, request)),
         ["import"] => transfer::import(control, request, &actor),
         ["export"] => transfer::export(control, request, &actor),
         ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
+        ["models", "refresh"] => only(request, "POST").and_then(|()| models::ask_providers(control, request)),
         ["models"] => models::models(control, request).map(Outcome::from),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),

@@ -2,6 +2,8 @@
 
 mod table;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ir::Effort;
 
 pub use table::MODELS;
@@ -27,15 +29,19 @@ pub enum Thinking {
 }
 
 /// What a model can be shown, beside text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Modality {
     Image,
+    #[serde(rename = "file")]
     Document,
     Audio,
     Video,
 }
 
 impl Modality {
+    pub const ALL: &[Self] = &[Self::Image, Self::Document, Self::Audio, Self::Video];
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Image => "image",

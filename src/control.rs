@@ -13,6 +13,7 @@
 pub mod balance;
 pub mod billing;
 pub mod inquiry;
+pub mod lists;
 pub mod logins;
 pub mod record;
 pub mod renewal;
@@ -28,7 +29,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Document};
 use crate::fault::{Failure, Kind, Millis};
 use crate::filter::Filter;
-use crate::models::{self, Listed};
+use crate::models::lists::Lists;
 use crate::pool::{Ask, Goal, Look, Pool, Row, Settlement};
 use crate::prices::Sold;
 use crate::refresh::Flights;
@@ -39,7 +40,7 @@ use crate::upstream::{self, Credential};
 use crate::vault::{SealNonce, Vault, VaultError};
 
 use self::billing::Receipt;
-use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
+use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Stranded};
 use self::logins::Logins;
 use self::record::Record;
 use self::sessions::Sessions;
@@ -60,6 +61,7 @@ pub struct Control {
     faces: Vec<Setup>,
     flights: Flights,
     config: Config,
+    lists: Lists,
     logins: Logins,
     sessions: Sessions,
     /// Accounts that were deleted, and until when that can be undone.
@@ -104,6 +106,7 @@ impl Control {
             faces: Vec::new(),
             flights: Flights::default(),
             config: Config::new(),
+            lists: Lists::default(),
             logins: Logins::default(),
             sessions: Sessions::default(),
             discarded: Vec::new(),
@@ -133,6 +136,11 @@ impl Control {
                     Ok(until) => self.sessions.load(hash.to_owned(), Millis(until)),
                     Err(_) => problems.push("a session cannot be read".to_owned()),
                 },
+                Some(("list", of)) => {
+                    if let Err(error) = self.lists.load(of, &value) {
+                        problems.push(format!("the models of {of} cannot be read: {error}"));
+                    }
+                }
                 Some(("login", id)) => {
                     if let Err(error) = self.logins.load(self.vault.as_ref(), id, &value) {
                         problems.push(format!("a sign-in cannot be read: {error}"));
@@ -161,6 +169,7 @@ impl Control {
         for (id, sealed) in self.logins.changes() {
             rows.push(Row { key: format!("login/{id}"), value: sealed });
         }
+        rows.extend(self.lists.changes().into_iter().map(|(key, value)| Row { key, value }));
         for (hash, until) in self.sessions.changes() {
             rows.push(Row { key: format!("session/{hash}"), value: until.map(|until| until.0.to_string()) });
         }
@@ -222,22 +231,6 @@ impl Control {
         change(&mut self.config)?;
         self.unsaved.insert(Key::Config);
         Ok(())
-    }
-
-    /// The models a caller may use.
-    pub fn models(&self, wanted: &Wanted, now: Millis) -> Result<Vec<Listed>, Denied> {
-        let payer = self.payer(&wanted.caller, now)?;
-        let mut listed = match &wanted.model {
-            Some(model) => vec![models::find(model, &self.faces)?],
-            None => models::list(&self.faces, wanted.provider.as_deref()),
-        };
-        if let Some(token) = payer.and_then(|id| self.clients.get(&id)) {
-            listed.retain(|model| token.terms.allows(&model.id, &model.provider, &model.model));
-        }
-        match &wanted.model {
-            Some(model) if listed.is_empty() => Err(route::unknown(model).into()),
-            _ => Ok(listed),
-        }
     }
 
     /// Store an account, new or changed; with a credential, that replaces the one it had.
@@ -467,6 +460,7 @@ impl Control {
             }
         }
         self.setups = all.into_iter().map(|setup| (setup.account.id.clone(), setup)).collect();
+        self.keep_lists();
     }
 }
 

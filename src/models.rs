@@ -1,24 +1,32 @@
 //! The list of models the configured accounts offer, in every protocol's shape.
 
+pub mod lists;
 mod ollama;
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::Setup;
+use crate::accounts::{Has, Setup};
 use crate::catalogue::{self, Modality, Model, Thinking};
 use crate::fault::Failure;
 use crate::ir::Protocol;
 use crate::json::{Array, Body, Object};
+use crate::route;
+use crate::upstream::listing::Offer;
 use crate::upstream::{demo, pattern};
 
 /// A model somebody offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// A name that [`crate::route::resolve`] leads to it.
+    /// A name that [`route::resolve`] leads to it.
     pub id: String,
     pub provider: String,
     /// The provider's name for it.
     pub model: String,
+    /// What the provider itself says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
 }
 
 impl Listed {
@@ -27,19 +35,30 @@ impl Listed {
     }
 
     pub fn context(&self) -> Option<u64> {
-        self.known().map(|model| model.context)
+        self.said(|offer| offer.context).or_else(|| self.known().map(|model| model.context))
     }
 
     fn output(&self) -> Option<u64> {
-        self.known().and_then(|model| model.output)
+        self.said(|offer| offer.output).or_else(|| self.known().and_then(|model| model.output))
     }
 
     fn thinks(&self) -> bool {
-        self.known().is_some_and(|model| !matches!(model.thinking, Thinking::Never | Thinking::Unknown))
+        let known = || self.known().is_some_and(|model| !matches!(model.thinking, Thinking::Never | Thinking::Unknown));
+        self.said(|offer| offer.reasoning).unwrap_or_else(known)
+    }
+
+    /// What it can be shown, beside text; `None`: nobody knows.
+    fn input(&self) -> Option<&[Modality]> {
+        let said = self.offer.as_ref().and_then(|offer| offer.input.as_deref());
+        said.or_else(|| self.known().map(|model| model.input))
     }
 
     fn takes(&self, modality: Modality) -> bool {
-        self.known().is_some_and(|model| model.input.contains(&modality))
+        self.input().is_some_and(|input| input.contains(&modality))
+    }
+
+    fn said<T>(&self, what: impl Fn(&Offer) -> Option<T>) -> Option<T> {
+        self.offer.as_ref().and_then(what)
     }
 
     /// Makers of embedding models all say so in the name.
@@ -53,16 +72,17 @@ impl Listed {
 const CREATED: u64 = 1_767_225_600; // 2026-01-01
 const CREATED_AT: &str = "2026-01-01T00:00:00Z";
 
-/// Every name that is known to lead somewhere, each once. What a provider offers beyond its list and the catalogue can
-/// be called all the same. `provider`: only what this one offers.
+/// Every name that is known to lead somewhere, each once: the provider's own list if it has been read, else what the
+/// catalogue knows of it. What a provider has beyond that can be called all the same. `provider`: only what this one offers.
 pub fn list(setups: &[Setup], provider: Option<&str>) -> Vec<Listed> {
     let mut models: Vec<Listed> = Vec::new();
-    let mut add = |id: &str, setup: &Setup| {
-        if models.iter().any(|model| model.id == id) {
-            return;
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut add = |model: &str, setup: &Setup| {
+        let id = reachable(model, setup, setups);
+        if seen.insert(id.clone()) {
+            let (provider, offer) = (setup.account.provider.clone(), setup.offer(model).cloned());
+            models.push(Listed { id, provider, model: model.to_owned(), offer });
         }
-        let provider = setup.account.provider.clone();
-        models.push(Listed { id: id.to_owned(), provider, model: id.to_owned() });
     };
     for setup in setups.iter().filter(|setup| setup.account.enabled) {
         if provider.is_some_and(|name| !setup.answers_to(name)) {
@@ -74,6 +94,10 @@ pub fn list(setups: &[Setup], provider: Option<&str>) -> Vec<Listed> {
         for name in setup.models.iter().filter(|name| setup.declared && !name.contains(['*', '!'])) {
             add(name, setup);
         }
+        if let Some(offers) = &setup.offers {
+            offers.iter().filter(|offer| setup.has(&offer.id) == Has::Yes).for_each(|offer| add(&offer.id, setup));
+            continue;
+        }
         for model in catalogue::MODELS.iter().filter(|model| model.listed) {
             if pattern::any(&setup.models, model.name) {
                 add(model.name, setup);
@@ -81,6 +105,16 @@ pub fn list(setups: &[Setup], provider: Option<&str>) -> Vec<Listed> {
         }
     }
     models
+}
+
+/// The name of a provider's model that leads to this provider: one that begins like another's has it in front.
+fn reachable(model: &str, setup: &Setup, setups: &[Setup]) -> String {
+    match model.split_once('/').and_then(|(first, _)| route::named_as(first, setups)) {
+        Some(other) if other.account.provider != setup.account.provider => {
+            format!("{}/{model}", setup.account.provider)
+        }
+        _ => model.to_owned(),
+    }
 }
 
 /// Which part of a list is asked for.
@@ -179,11 +213,13 @@ pub fn show(model: &Listed) -> Vec<u8> {
 /// A name that leads somewhere is answered even if no list shows it.
 pub fn find(id: &str, setups: &[Setup]) -> Result<Listed, Failure> {
     let id = id.strip_prefix("models/").unwrap_or(id);
-    let ask = crate::route::resolve(id, None, setups);
+    let ask = route::resolve(id, None, setups);
     let Some(goal) = ask.iter().flat_map(|ask| ask.tiers.iter().flatten()).next() else {
-        return Err(crate::route::unknown(id));
+        return Err(route::unknown(id));
     };
-    Ok(Listed { id: id.to_owned(), provider: goal.provider.clone(), model: goal.model.clone() })
+    let offer = setups.iter().filter(|setup| setup.account.provider == goal.provider);
+    let offer = offer.filter_map(|setup| setup.offer(&goal.model)).next().cloned();
+    Ok(Listed { id: id.to_owned(), provider: goal.provider.clone(), model: goal.model.clone(), offer })
 }
 
 fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
@@ -198,12 +234,14 @@ fn write(model: &Listed, protocol: Protocol, out: &mut Vec<u8>) {
             item.u64("created", CREATED);
             item.str("owned_by", &model.provider);
             // OpenAI's own list says no more; what follows is what the lists of others say under these names.
-            if let Some(known) = model.known() {
-                item.u64("context_length", known.context);
-                if let Some(output) = known.output {
-                    item.u64("max_output_tokens", output);
-                }
-                let inputs = known.input.iter().map(|modality| modality.word());
+            if let Some(context) = model.context() {
+                item.u64("context_length", context);
+            }
+            if let Some(output) = model.output() {
+                item.u64("max_output_tokens", output);
+            }
+            if let Some(input) = model.input() {
+                let inputs = input.iter().map(|modality| modality.word());
                 item.value("input_modalities", &std::iter::once("text").chain(inputs).collect::<Vec<_>>());
                 item.bool("reasoning", model.thinks());
             }

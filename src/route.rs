@@ -7,7 +7,7 @@ pub mod preferences;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::Setup;
+use crate::accounts::{Has, Setup};
 use crate::call::printable;
 use crate::fault::{Failure, Kind};
 use crate::json::Body;
@@ -72,7 +72,7 @@ pub fn resolve(model: &str, pinned: Option<&str>, setups: &[Setup]) -> Option<As
     let goals = match named.and_then(|name| named_as(name, setups)) {
         Some(setup) => vec![goal(setup, own_name(setup, model))],
         None if pinned.is_some() => Vec::new(),
-        None => offering(model, setups),
+        None => return offering(model, setups),
     };
     (!goals.is_empty()).then(|| Ask { tiers: vec![goals], ..Ask::default() })
 }
@@ -94,9 +94,13 @@ fn labeled<'a>(label: &str, setups: &'a [Setup]) -> Option<&'a str> {
 /// Clients of Ollama add its default tag to any name that has none.
 fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
     match model.strip_suffix(":latest") {
-        Some(bare) if !setups.iter().any(|setup| setup.declared && pattern::any(&setup.models, model)) => bare,
+        Some(bare) if !setups.iter().any(|setup| has_tagged(setup, model)) => bare,
         _ => model,
     }
+}
+
+fn has_tagged(setup: &Setup, model: &str) -> bool {
+    setup.declared && pattern::any(&setup.models, model) || setup.offer(model).is_some_and(|offer| offer.id == model)
 }
 
 /// Anything of one provider, for a relay that does not know what it carries. An account restricted to some models is
@@ -125,21 +129,27 @@ pub fn is_provider(name: &str, setups: &[Setup]) -> bool {
     setups.iter().any(|setup| setup.answers_to(name))
 }
 
-/// Everybody whose list has the name; else servers of the operator's own whose list is unknown, for they may.
-fn offering(model: &str, setups: &[Setup]) -> Vec<Goal> {
-    let listed = |setup: &&Setup| pattern::any(&setup.models, model);
-    let open = |setup: &&Setup| setup.models.is_empty() && setup.base_url.is_some();
-    let collect = |wanted: &dyn Fn(&&Setup) -> bool| {
+/// Everybody who has the model; behind them those whose own list lacks it, although it sounds like theirs: a list need
+/// not be whole. Else servers of the operator's own whose list is unknown, for they may.
+fn offering(model: &str, setups: &[Setup]) -> Option<Ask> {
+    let has: Vec<(&Setup, Has)> = setups.iter().map(|setup| (setup, setup.has(model))).collect();
+    let mut taken: Vec<&str> = Vec::new();
+    let mut collect = |wanted: Has| {
         let mut goals: Vec<Goal> = Vec::new();
-        for setup in setups.iter().filter(|setup| wanted(setup)) {
-            if !goals.iter().any(|goal| goal.provider == setup.account.provider) {
+        for (setup, _) in has.iter().filter(|(_, has)| *has == wanted) {
+            if !taken.contains(&setup.account.provider.as_str()) {
+                taken.push(&setup.account.provider);
                 goals.push(goal(setup, model));
             }
         }
         goals
     };
-    let goals = collect(&listed);
-    if goals.is_empty() { collect(&open) } else { goals }
+    let mut tiers = vec![collect(Has::Yes), collect(Has::Unlisted)];
+    if tiers.iter().all(Vec::is_empty) {
+        tiers = vec![collect(Has::Maybe)];
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    (!tiers.is_empty()).then(|| Ask { tiers, ..Ask::default() })
 }
 
 fn goal(setup: &Setup, model: &str) -> Goal {

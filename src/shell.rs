@@ -9,6 +9,7 @@
 mod admin;
 mod io;
 mod ledger;
+mod lists;
 mod login;
 mod object;
 mod outside;

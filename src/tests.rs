@@ -27,6 +27,7 @@ mod kiro;
 mod laws;
 mod ledger;
 mod limits;
+mod lists;
 mod login;
 mod matrix;
 mod messages;

@@ -162,7 +162,7 @@ fn found<'a>(control: &'a Control, id: &str, now: Millis) -> Result<View<'a>, Fa
     control.setup(id).map(|setup| view(control, setup, now)).ok_or_else(|| nobody(id))
 }
 
-fn nobody(id: &str) -> Failure {
+pub(super) fn nobody(id: &str) -> Failure {
     Failure::new(Kind::NotFound, format!("no account {}", crate::call::printable(id)))
 }
 

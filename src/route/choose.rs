@@ -8,7 +8,7 @@
 use super::document::{Candidate, Document, Route, Traits};
 use super::preferences::{Preferences, Provider, Sort, suffixes};
 use super::{Needs, is_provider, named_as, resolve, unknown};
-use crate::accounts::Setup;
+use crate::accounts::{Has, Setup};
 use crate::call::printable;
 use crate::catalogue::{self, Modality};
 use crate::fault::{Failure, Kind};
@@ -75,7 +75,7 @@ pub fn choose(asked: &Asked<'_>, document: &Document, known: &Knowledge<'_>) -> 
         tiers = prefer(tiers, wanted, known)?;
         sort = sort.or(wanted.sort);
     }
-    tiers = capable(tiers, asked.needs, document)?;
+    tiers = capable(tiers, asked.needs, document, known.setups)?;
     if let Some(sort) = sort {
         tiers = sorted(tiers, sort, known);
     }
@@ -138,7 +138,7 @@ fn stand_ins(document: &Document, tiers: &[Vec<Goal>], setups: &[Setup]) -> Vec<
 }
 
 fn serves(setup: &Setup, model: &str) -> bool {
-    setup.models.is_empty() || pattern::any(&setup.models, model)
+    setup.models.is_empty() || setup.has(model) != Has::No
 }
 
 /// Each goal once, where it comes first.
@@ -201,8 +201,13 @@ fn dollars(micro: u64) -> f64 {
 }
 
 /// Without those that are known not to have what the request needs.
-fn capable(tiers: Vec<Vec<Goal>>, needs: Needs, document: &Document) -> Result<Vec<Vec<Goal>>, Failure> {
-    let lacks = |goal: &Goal| lacking(goal, needs, document);
+fn capable(
+    tiers: Vec<Vec<Goal>>,
+    needs: Needs,
+    document: &Document,
+    setups: &[Setup],
+) -> Result<Vec<Vec<Goal>>, Failure> {
+    let lacks = |goal: &Goal| lacking(goal, needs, document, setups);
     let Some((what, param, model)) =
         tiers.iter().flatten().find_map(|goal| lacks(goal).map(|(what, param)| (what, param, goal.model.clone())))
     else {
@@ -215,7 +220,7 @@ fn capable(tiers: Vec<Vec<Goal>>, needs: Needs, document: &Document) -> Result<V
         .collect();
     if left.is_empty() && needs.tokens > 0 {
         // How long is too long only the provider knows: a guess may choose among accounts, and turns nobody away.
-        return capable(tiers, Needs { tokens: 0, ..needs }, document);
+        return capable(tiers, Needs { tokens: 0, ..needs }, document, setups);
     }
     if left.is_empty() {
         return Err(Failure::unsupported(param, format!("{} takes no {what}", printable(&model))));
@@ -224,10 +229,13 @@ fn capable(tiers: Vec<Vec<Goal>>, needs: Needs, document: &Document) -> Result<V
 }
 
 /// What of `needs` a goal is known not to have, and the member of a request that asks for it.
-fn lacking(goal: &Goal, needs: Needs, document: &Document) -> Option<(&'static str, &'static str)> {
+fn lacking(goal: &Goal, needs: Needs, document: &Document, setups: &[Setup]) -> Option<(&'static str, &'static str)> {
     let said = traits(document, goal);
+    let mut own = setups.iter().filter(|setup| setup.account.provider == goal.provider);
+    let offer = own.find_map(|setup| setup.offer(&goal.model));
     let known = catalogue::find(&goal.model);
-    let sees = said.images.or_else(|| known.map(|model| model.input.contains(&Modality::Image)));
+    let listed = offer.and_then(|offer| offer.input.as_deref()).or_else(|| known.map(|model| model.input));
+    let sees = said.images.or_else(|| listed.map(|input| input.contains(&Modality::Image)));
     if needs.images && sees == Some(false) {
         return Some(("images", "messages"));
     }
@@ -237,7 +245,8 @@ fn lacking(goal: &Goal, needs: Needs, document: &Document) -> Option<(&'static s
     if needs.schema && said.schema == Some(false) {
         return Some(("schema for its answer", "response_format"));
     }
-    let context = said.context.or_else(|| known.map(|model| model.context));
+    let context =
+        said.context.or_else(|| offer.and_then(|offer| offer.context)).or_else(|| known.map(|model| model.context));
     (context.is_some_and(|context| needs.tokens > context)).then_some(("prompt of this length", "messages"))
 }
 

@@ -56,6 +56,9 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
     for effect in &reply.effects {
         perform(core, effect).await;
     }
+    if reply.effects.iter().any(|effect| matches!(effect, Effect::Mirror { .. })) {
+        core.look_soon().await;
+    }
     Ok(respond(reply))
 }
 
@@ -68,6 +71,10 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
             let reply = core.control.borrow().login(&id).map(|view| logins::shown(&view, status));
             let reply = reply.unwrap_or_else(|failure| Reply::failure(&failure));
             Reply { effects, ..reply }
+        }
+        Errand::Survey(whose) => {
+            let asked = core.survey(&whose).await;
+            admin::models::asked(&core.control.borrow(), &whose, &asked)
         }
         Errand::Books { statement, shape } => {
             let rows = ledger::run(&core.env, &[statement]).await;

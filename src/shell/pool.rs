@@ -11,6 +11,7 @@ use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_o
 use super::settings::Settings;
 use super::{admin, now};
 use crate::control::Control;
+use crate::control::lists::Whose;
 use crate::fault::Millis;
 use crate::json;
 
@@ -106,6 +107,7 @@ impl Core {
     async fn work(self: &Rc<Self>) -> worker::Result<()> {
         self.advance_all().await;
         self.wake().await?;
+        self.survey(&Whose::Due).await;
         let resealed = self.control.borrow_mut().reseal(&mut || super::nonce().ok());
         self.persist()?;
         for account in &resealed {

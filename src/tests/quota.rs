@@ -119,7 +119,7 @@ fn what_a_provider_invents_stays_within_bounds() {
 }
 
 fn offer(id: &str, context: Option<u64>, output: Option<u64>) -> Offer {
-    Offer { id: id.to_owned(), context, output }
+    Offer { context, output, ..Offer::of(id) }
 }
 
 #[test]

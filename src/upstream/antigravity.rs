@@ -95,6 +95,7 @@ impl Upstream for Antigravity {
             id: id.clone(),
             context: tokens(model, "maxTokens"),
             output: tokens(model, "maxOutputTokens"),
+            ..Offer::default()
         };
         // Those with such names complete code in an editor.
         let own = |(id, _): &(&String, &Value)| id.len() <= 200 && !id.starts_with("chat_") && !id.starts_with("tab_");

@@ -88,8 +88,7 @@ impl Upstream for CodeAssist {
         let mut ids: Vec<&str> = buckets(&body).filter_map(|bucket| bucket.get("modelId")?.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let offer = |id: &str| Offer { id: id.to_owned(), context: None, output: None };
-        let models: Vec<Offer> = ids.into_iter().filter(|id| id.len() <= 200).take(200).map(offer).collect();
+        let models: Vec<Offer> = ids.into_iter().filter(|id| id.len() <= 200).take(200).map(Offer::of).collect();
         if models.is_empty() { Err(Unlisted) } else { Ok(Listing { models, next: None }) }
     }
 }

@@ -8,6 +8,8 @@
 
 use serde_json::Value;
 
+use crate::catalogue::Modality;
+
 /// One page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
@@ -16,7 +18,7 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Offer {
     /// As the provider takes it.
     pub id: String,
@@ -25,6 +27,17 @@ pub struct Offer {
     pub context: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<u64>,
+    /// What it can be shown, beside text; `None`: not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Vec<Modality>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<bool>,
+}
+
+impl Offer {
+    pub fn of(id: &str) -> Self {
+        Self { id: id.to_owned(), ..Self::default() }
+    }
 }
 
 /// The answer is no list of models.
@@ -43,7 +56,8 @@ pub fn read(body: &[u8]) -> Result<Listing, Unlisted> {
     for item in list.iter().take(MODELS) {
         let Some(id) = name(item) else { continue };
         if is_offered(item) && !models.iter().any(|known| known.id == id) {
-            models.push(Offer { id, context: number(item, CONTEXT), output: number(item, OUTPUT) });
+            let (context, output) = (number(item, CONTEXT), number(item, OUTPUT));
+            models.push(Offer { id, context, output, input: input(item), reasoning: reasoning(item) });
         }
     }
     Ok(Listing { models, next: next(&body) })
@@ -65,6 +79,20 @@ const OUTPUT: &[&str] = &[
     "/outputTokenLimit",
     "/top_provider/max_completion_tokens",
 ];
+
+/// Lists of OpenRouter's shape name what goes in.
+fn input(item: &Value) -> Option<Vec<Modality>> {
+    let said = item.pointer("/architecture/input_modalities").or_else(|| item.get("input_modalities"))?.as_array()?;
+    Some(Modality::ALL.iter().copied().filter(|one| said.iter().any(|word| word == one.word())).collect())
+}
+
+fn reasoning(item: &Value) -> Option<bool> {
+    if let Some(said) = ["thinking", "reasoning"].iter().find_map(|name| item.get(*name)?.as_bool()) {
+        return Some(said);
+    }
+    let takes = item.get("supported_parameters")?.as_array()?;
+    Some(takes.iter().any(|name| name == "reasoning"))
+}
 
 fn number(item: &Value, places: &[&str]) -> Option<u64> {
     places.iter().find_map(|place| item.pointer(place)?.as_u64()).filter(|number| *number > 0)
