@@ -116,6 +116,14 @@ pub enum Errand {
 pub enum Outcome {
     Done(Reply),
     Errand(Errand),
+    Stream(Stream),
+}
+
+/// An answer that comes piece by piece.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stream {
+    /// What happens from now on, as it happens.
+    Tail,
 }
 
 impl From<Reply> for Outcome {
@@ -194,6 +202,7 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["models"] => models::models(control, request).map(Outcome::from),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
+        ["tail"] => only(request, "GET").map(|()| Outcome::Stream(Stream::Tail)),
         ["usage", rest @ ..] => usage::handle(control, request, rest),
         ["prices"] => only(request, "GET").map(|()| usage::prices().into()),
         ["undo", id] if tokens::is_token(id) => {

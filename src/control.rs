@@ -15,6 +15,7 @@ pub mod billing;
 pub mod inquiry;
 pub mod lists;
 pub mod logins;
+pub mod news;
 pub mod record;
 pub mod renewal;
 pub mod sessions;

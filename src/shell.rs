@@ -19,6 +19,7 @@ mod refresh;
 mod reply;
 mod settings;
 mod stream;
+mod tail;
 
 use std::rc::Rc;
 

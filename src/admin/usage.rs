@@ -94,7 +94,7 @@ pub fn finish(control: &mut Control, shape: &Shape, rows: Result<Vec<Value>, Str
 }
 
 /// Lists as lists, and names beside ids.
-fn dress(control: &mut Control, row: &mut Value) {
+pub fn dress(control: &Control, row: &mut Value) {
     let Some(row) = row.as_object_mut() else { return };
     let text = |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
     if let Some(chain) = text(row, "attempts").and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
@@ -105,7 +105,7 @@ fn dress(control: &mut Control, row: &mut Value) {
             *value = json!(value.as_u64() == Some(1));
         }
     }
-    if let Some(name) = text(row, "token").and_then(|id| Some(control.clients().get(&id)?.terms.name.clone())) {
+    if let Some(name) = text(row, "token").and_then(|id| control.token_name(&id).map(str::to_owned)) {
         row.insert("token_name".to_owned(), name.into());
     }
     let label = text(row, "account").and_then(|id| Some(control.setup(&id)?.account.label.clone()));

@@ -21,6 +21,9 @@ pub struct Receipt {
     /// Calls that never reported, and now count as what was held for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lapsed: Vec<Lapsed>,
+    /// Somebody wants to see how it went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heard: bool,
 }
 
 impl From<Refusal> for Denied {
@@ -32,6 +35,10 @@ impl From<Refusal> for Denied {
 impl Control {
     pub fn clients(&mut self) -> &mut Clients {
         &mut self.clients
+    }
+
+    pub fn token_name(&self, id: &str) -> Option<&str> {
+        self.clients.get(id).map(|token| token.terms.name.as_str())
     }
 
     /// Rows of the books that could not be written since the object woke.
@@ -106,7 +113,7 @@ impl Control {
         }
         self.clients.expire(now);
         self.lost = self.lost.saturating_add(settlement.lost);
-        Receipt { cost, lapsed: self.clients.lapsed() }
+        Receipt { cost, lapsed: self.clients.lapsed(), heard: false }
     }
 
     fn with_sold<T>(&self, account: &str, provider: &str, model: &str, f: impl FnOnce(&Sold<'_>) -> T) -> T {

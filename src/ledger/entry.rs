@@ -136,6 +136,13 @@ impl Entry {
         }
     }
 
+    /// The row as it will be read.
+    pub fn row(&self) -> Value {
+        let Statement { sql, values } = self.insert();
+        let columns = sql.split(['(', ')']).nth(1).unwrap_or_default();
+        columns.split(", ").map(str::to_owned).zip(values).collect::<serde_json::Map<_, _>>().into()
+    }
+
     pub fn insert(&self) -> Statement {
         let usage = &self.usage;
         let values = json!([

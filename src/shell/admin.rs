@@ -9,7 +9,7 @@ use worker::web_sys::{Request, Response};
 use super::pool::Core;
 use super::settings::Settings;
 use super::{ledger, now, platform, split};
-use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, logins};
+use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, Stream, logins};
 use crate::call::unescape;
 use crate::fault::{Failure, Kind};
 
@@ -51,6 +51,7 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
     core.persist()?;
     let reply = match outcome {
         Outcome::Done(reply) => reply,
+        Outcome::Stream(Stream::Tail) => return Ok(core.tail.open(request)),
         Outcome::Errand(errand) => run(core, errand).await,
     };
     for effect in &reply.effects {

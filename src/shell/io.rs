@@ -13,6 +13,7 @@ use super::{ledger, now, object};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Grant, Inquiry, Lead, Lent, Stranded};
+use crate::control::news::Told;
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
 use crate::ledger::{Entry, Facts};
@@ -262,6 +263,9 @@ impl Io for Workerd {
                 let receipt = receipt.unwrap_or_default();
                 let lapsed = receipt.lapsed.iter().map(Entry::lapsed);
                 let entries: Vec<Entry> = lapsed.chain([book(&receipt)]).collect();
+                if receipt.heard {
+                    object::tell(&env, &Told { rows: entries.iter().map(Entry::row).collect() }).await;
+                }
                 ledger::write(&env, &entries).await;
             }
         });

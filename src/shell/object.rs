@@ -12,6 +12,7 @@ use crate::admin::Reply;
 use crate::control::balance::Balance;
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
+use crate::control::news::Told;
 use crate::control::renewal;
 use crate::fault::{Failure, Fault};
 use crate::json::Json;
@@ -62,6 +63,11 @@ pub async fn report(env: &Env, settlement: &Settlement) -> Option<Receipt> {
     // Lost, it costs a place until the lease ends, and a budget what was held.
     let told: Result<Receipt, Deaf> = ask(env, "/report", settlement).await;
     told.ok()
+}
+
+/// Let those hear who listen.
+pub async fn tell(env: &Env, told: &Told) {
+    let _: Result<(), Deaf> = ask(env, "/tell", told).await;
 }
 
 /// The operator's API, which the object answers by itself.

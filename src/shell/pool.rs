@@ -9,9 +9,13 @@ use worker::js_sys::Promise;
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
 use super::settings::Settings;
+use super::tail::Tail;
 use super::{admin, now};
 use crate::control::Control;
+use crate::control::billing::Receipt;
+use crate::control::inquiry::Inquiry;
 use crate::control::lists::Whose;
+use crate::control::news::Told;
 use crate::fault::Millis;
 use crate::json;
 
@@ -28,6 +32,7 @@ pub struct Core {
     pub flights: RefCell<HashMap<String, Promise>>,
     /// Sign-ins that somebody is going on with.
     pub logins: RefCell<HashSet<String>>,
+    pub tail: Tail,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +56,7 @@ impl DurableObject for Pool {
             Err(error) => worker::console_error!("the object's storage: {error}"),
         }
         let (control, flights, logins) = (RefCell::new(control), RefCell::default(), RefCell::default());
-        Self(Rc::new(Core { state, env, sql, control, flights, logins }))
+        Self(Rc::new(Core { state, env, sql, control, flights, logins, tail: Tail::new() }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -71,9 +76,22 @@ impl DurableObject for Pool {
         let reply = {
             let mut control = core.control.borrow_mut();
             match request.path().as_str() {
-                "/plan" => text(&control.plan(&read(&body)?, now())),
+                "/plan" => {
+                    let inquiry: Inquiry = read(&body)?;
+                    let planned = control.plan(&inquiry, now());
+                    core.tail.say(|| control.begun(&inquiry, &planned, now()));
+                    text(&planned)
+                }
                 "/more" => text(&control.more(&read(&body)?, now())),
-                "/report" => text(&control.report(&read(&body)?, now())),
+                "/report" => {
+                    let receipt = control.report(&read(&body)?, now());
+                    text(&Receipt { heard: core.tail.listeners() > 0, ..receipt })
+                }
+                "/tell" => {
+                    let Told { rows } = read(&body)?;
+                    rows.into_iter().for_each(|row| core.tail.say(|| control.over(row)));
+                    text(&())
+                }
                 "/explain" => text(&control.explain(&read(&body)?, now())),
                 "/balance" => text(&control.balance(&read(&body)?, now())),
                 "/models" => text(&control.models(&read(&body)?, now())),

@@ -38,7 +38,7 @@ fn entry(model: &str) -> Entry {
         done: true,
         ..Settlement::default()
     };
-    let receipt = Receipt { cost: Cost { micro: 12, saved: 0, basis: Basis::List }, lapsed: Vec::new() };
+    let receipt = Receipt { cost: Cost { micro: 12, saved: 0, basis: Basis::List }, ..Receipt::default() };
     Entry::of(&Facts {
         request: "r",
         inquiry: &inquiry,
