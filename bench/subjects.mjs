@@ -91,6 +91,7 @@ export function sluice(name, upstream, extra = {}, inspector) {
   const base = `http://127.0.0.1:${upstream}`;
   const bindings = {
     SLUICE_API_KEY: 'bench',
+    SLUICE_PRIVATE_ADDRESSES: '1',
     OPENAI_API_KEY: 'k', OPENAI_BASE_URL: `${base}/v1`,
     ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: `${base}/v1`,
     GEMINI_API_KEY: 'k', GEMINI_BASE_URL: `${base}/v1beta`,

@@ -33,6 +33,7 @@ export class Sluice {
       SLUICE_API_KEY: KEY,
       SLUICE_ADMIN_KEY: ADMIN_KEY,
       SLUICE_MASTER_KEY: 'a master key of the tests',
+      SLUICE_PRIVATE_ADDRESSES: '1',
       ...KEYS,
       OPENAI_BASE_URL: `${url}/v1`,
       ANTHROPIC_BASE_URL: `${url}/v1`,

@@ -9,7 +9,9 @@ import { options } from './worker.mjs';
 
 const host = '127.0.0.1';
 const port = Number(process.env.PORT ?? 8787);
-const bindings = { SLUICE_DEMO: '1', ...parseEnv(readFileSync('.dev.vars', 'utf8')) };
+// A model server on this machine is the usual other account here.
+const usual = { SLUICE_DEMO: '1', SLUICE_PRIVATE_ADDRESSES: '1' };
+const bindings = { ...usual, ...parseEnv(readFileSync('.dev.vars', 'utf8')) };
 
 await new Promise((resolve) => {
   const probe = createServer();

@@ -11,14 +11,18 @@
 //! | `X_WEIGHT` | share among equals; 1; with 0 the account is off |
 //! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` | an account at Bedrock, as Amazon's own programs read it; its API keys may be in `AWS_BEARER_TOKEN_BEDROCK` |
 //! | `SLUICE_DEMO` | two accounts of the built-in demo provider |
+//! | `SLUICE_PRIVATE_ADDRESSES` | accounts may be inside a network: loopback, private ranges, names without a dot |
 //!
 //! An empty place in a list of keys keeps the names of those behind it: `X_API_KEY="a,,c"` is `x-1` and `x-3`.
+
+pub mod address;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use self::address::Addresses;
 use crate::control::record::Record;
 use crate::models::lists::Offers;
 use crate::pool::Account;
@@ -296,10 +300,10 @@ pub fn variables(provider: &str) -> Vec<String> {
 }
 
 /// A stored account, still without its credential. The error is a sentence for whoever stores it.
-pub fn stored(record: &Record) -> Result<Setup, String> {
+pub fn stored(record: &Record, addresses: Addresses) -> Result<Setup, String> {
     let provider = normal(&record.provider);
     let known = known_as(&provider);
-    let base = record.base_url.as_deref().map(base_url).transpose().map_err(|why| format!("base_url: {why}"))?;
+    let base = record.base_url.as_deref().map(|base| addresses.base_url(base)).transpose().map_err(|why| format!("base_url: {why}"))?;
     if base.is_none() && provider != "demo" && known.as_ref().is_none_or(|known| known.homeless) {
         return Err(format!("base_url: {provider} has no usual address"));
     }
@@ -341,7 +345,8 @@ fn accounts(provider: &Provider, get: &dyn Fn(&str) -> Option<String>, found: &m
     }
     let keys = keys.join(",");
     let mut keys: Vec<&str> = keys.split([',', '\n']).map(str::trim).collect();
-    let base_url = match first("BASE_URL").map(|(name, value)| (name, base_url(&value))) {
+    let addresses = Addresses::of(get(address::VARIABLE).as_deref());
+    let base_url = match first("BASE_URL").map(|(name, value)| (name, addresses.base_url(&value))) {
         Some((name, Err(why))) => return found.problems.push(format!("{name}: {why}; {} is not used", provider.name)),
         Some((_, Ok(base))) => Some(base),
         None if provider.homeless => return,
@@ -449,19 +454,4 @@ fn split(list: &str) -> Vec<String> {
 
 fn is_on(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "off" | "no")
-}
-
-/// An address to put a path behind.
-fn base_url(text: &str) -> Result<String, &'static str> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let rest = rest.ok_or("expected an address that begins with https:// or http://")?;
-    let host = rest.split('/').next().unwrap_or_default();
-    if host.contains('@') {
-        return Err("an address must not hold a credential");
-    }
-    if host.is_empty() || rest.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'))
-    {
-        return Err("not an address that a path can follow");
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }

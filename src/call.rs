@@ -171,6 +171,9 @@ pub struct Call {
     pub created: u64,
 }
 
+/// 512: a path of Vertex AI or an ARN of Bedrock, thrice. Providers cut connections over longer addresses.
+const MODEL_LIMIT: usize = 512;
+
 impl Call {
     /// Read a request. `id` and `created` are what the pure core cannot make.
     pub fn read(endpoint: Endpoint, body: Bytes, head: &Head<'_>, id: &str, created: u64) -> Result<Self, Failure> {
@@ -192,6 +195,9 @@ impl Call {
         let model = model.ok_or_else(|| Failure::invalid("model", "is missing"))?;
         if model.is_empty() && !raw {
             return Err(Failure::invalid("model", "is empty"));
+        }
+        if model.len() > MODEL_LIMIT {
+            return Err(Failure::invalid("model", format!("exceeds {MODEL_LIMIT} bytes")));
         }
         let stream = match endpoint.stream {
             Some(stream) => stream,

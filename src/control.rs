@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::access::Caller;
+use crate::accounts::address::Addresses;
 use crate::accounts::{self, Setup};
 use crate::call::Operation;
 use crate::clients::Clients;
@@ -52,6 +53,7 @@ pub struct Control {
     vault: Result<Vault, VaultError>,
     /// The deployment's own key, which is not ours to check; only whether there is one.
     has_own_key: bool,
+    addresses: Addresses,
     /// From the deployment's variables, in their order.
     environment: Vec<Setup>,
     records: BTreeMap<String, Record>,
@@ -101,6 +103,7 @@ impl Control {
             pool: Pool::default(),
             vault,
             has_own_key,
+            addresses: Addresses::default(),
             environment,
             records: BTreeMap::new(),
             setups: BTreeMap::new(),
@@ -117,6 +120,16 @@ impl Control {
         };
         control.gather();
         control
+    }
+
+    /// Accounts may be at other addresses than public ones.
+    #[must_use]
+    pub fn at(self, addresses: Addresses) -> Self {
+        Self { addresses, ..self }
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
     }
 
     /// Rows stored from [`Control::changes`]. One that cannot be read is left as it is stored: it may hold a credential.
@@ -241,7 +254,7 @@ impl Control {
         credential: Option<(&Credential, SealNonce)>,
         now: Millis,
     ) -> Result<(), Failure> {
-        accounts::stored(&record).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
+        accounts::stored(&record, self.addresses).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
         if let Some((credential, nonce)) = credential {
             let vault = self.vault.as_ref().map_err(locked)?;
             record.sealed =
@@ -451,7 +464,7 @@ impl Control {
                 continue;
             }
             // One that says nothing usable was refused when it came; a later version may know less.
-            all.extend(accounts::stored(record).ok());
+            all.extend(accounts::stored(record, self.addresses).ok());
         }
         self.pool.set_accounts(all.iter().map(|setup| setup.account.clone()).collect());
         self.faces.clear();

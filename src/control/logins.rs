@@ -106,7 +106,7 @@ impl Control {
         let option = |name: &str| begin.options.get(name).cloned();
         let (base_url, protocol) = (option("base_url"), option("protocol"));
         let record = Record { provider: begin.provider.account.to_owned(), base_url, protocol, ..Record::default() };
-        accounts::stored(&record).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
+        accounts::stored(&record, self.addresses).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
         let login = Login::begin(begin, env, now)?;
         let view = login.view();
         self.logins.put(login, vault, nonce).map_err(|error| locked(&error))?;

@@ -45,7 +45,8 @@ impl DurableObject for Pool {
     fn new(state: State, env: Env) -> Self {
         let sql = state.storage().sql();
         let settings = Settings::of(&env);
-        let mut control = Control::new(settings.accounts.clone(), settings.vault(), settings.api_key.is_some());
+        let control = Control::new(settings.accounts.clone(), settings.vault(), settings.api_key.is_some());
+        let mut control = control.at(settings.addresses);
         match saved(&sql) {
             Ok(rows) => {
                 for problem in control.load(rows.into_iter().map(|row| (row.key, row.value)), now()) {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use worker::Env;
 
 use super::platform;
+use crate::accounts::address::{self, Addresses};
 use crate::accounts::{self, Setup};
 use crate::filter::masks;
 use crate::upstream::Secret;
@@ -19,6 +20,8 @@ pub struct Settings {
     master_key: Option<Secret>,
     previous_master_key: Option<Secret>,
     pub accounts: Vec<Setup>,
+    /// Where accounts may be.
+    pub addresses: Addresses,
     /// What sign-ins are set up with.
     sign_ins: HashMap<String, Secret>,
     /// A provider that sends nothing for so long has stalled.
@@ -85,6 +88,7 @@ impl Settings {
             master_key: secret("SLUICE_MASTER_KEY"),
             previous_master_key: secret("SLUICE_MASTER_KEY_PREVIOUS"),
             accounts: found.setups,
+            addresses: Addresses::of(get(address::VARIABLE).as_deref()),
             sign_ins: names
                 .iter()
                 .filter(|name| ["_CLIENT_ID", "_CLIENT_SECRET", "_AUTH_URL"].iter().any(|end| name.ends_with(end)))

@@ -1,5 +1,7 @@
 //! Accounts from variables.
 
+mod address;
+
 use crate::accounts::{Accounts, read};
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -33,20 +35,20 @@ fn keys_become_accounts_named_by_their_place() {
         (&[("GOOGLE_API_KEY", "b")], &["google-1=b"]),
         (&[("QWEN_API_KEY", "q")], &["dashscope-1=q"]),
         (&[("KIMI_API_KEY", "k")], &["moonshot-1=k"]),
-        (&[("OPENAI_API_KEY", "a"), ("OPENAI_BASE_URL", "http://h:1/v1/")], &["openai-1=a@http://h:1/v1"]),
-        (&[("OPENAI_BASE_URL", "http://h:1/v1/")], &[]),
-        (&[("OLLAMA_BASE_URL", "http://h:11434/v1")], &["ollama-1=@http://h:11434/v1"]),
+        (&[("OPENAI_API_KEY", "a"), ("OPENAI_BASE_URL", "http://h.test:1/v1/")], &["openai-1=a@http://h.test:1/v1"]),
+        (&[("OPENAI_BASE_URL", "http://h.test:1/v1/")], &[]),
+        (&[("OLLAMA_BASE_URL", "http://h.test:11434/v1")], &["ollama-1=@http://h.test:11434/v1"]),
         (&[("OLLAMA_API_KEY", "k")], &[]),
         (
-            &[("VLLM_BASE_URL", "http://h/v1"), ("VLLM_API_KEY", "k,l")],
-            &["vllm-1=k@http://h/v1", "vllm-2=l@http://h/v1"],
+            &[("VLLM_BASE_URL", "http://h.test/v1"), ("VLLM_API_KEY", "k,l")],
+            &["vllm-1=k@http://h.test/v1", "vllm-2=l@http://h.test/v1"],
         ),
-        (&[("MY_BOX_API_KEY", "k"), ("MY_BOX_BASE_URL", "https://h/v1")], &["my-box-1=k@https://h/v1"]),
+        (&[("MY_BOX_API_KEY", "k"), ("MY_BOX_BASE_URL", "https://h.test/v1")], &["my-box-1=k@https://h.test/v1"]),
         (&[("MY_BOX_API_KEY", "k")], &[]),
-        (&[("SLUICE_API_KEY", "k"), ("SLUICE_BASE_URL", "https://h")], &[]),
-        (&[("SLUICE_ADMIN_API_KEY", "k"), ("SLUICE_ADMIN_BASE_URL", "https://h")], &[]),
-        (&[("ADMIN_API_KEY", "k"), ("ADMIN_BASE_URL", "https://h")], &[]),
-        (&[("_API_KEY", "k"), ("_BASE_URL", "https://h")], &[]),
+        (&[("SLUICE_API_KEY", "k"), ("SLUICE_BASE_URL", "https://h.test")], &[]),
+        (&[("SLUICE_ADMIN_API_KEY", "k"), ("SLUICE_ADMIN_BASE_URL", "https://h.test")], &[]),
+        (&[("ADMIN_API_KEY", "k"), ("ADMIN_BASE_URL", "https://h.test")], &[]),
+        (&[("_API_KEY", "k"), ("_BASE_URL", "https://h.test")], &[]),
         (&[("SLUICE_DEMO", "1")], &["demo-1=", "demo-2="]),
         (&[("SLUICE_DEMO", "off")], &[]),
     ];
@@ -62,10 +64,10 @@ fn an_address_that_cannot_be_used_is_a_problem_and_not_an_account() {
         "ftp://h",
         "https://",
         "https:///v1",
-        "https://user:pass@h/v1",
-        "https://h/v1?key=1",
-        "https://h/#x",
-        "https://h/a b",
+        "https://user:pass@h.test/v1",
+        "https://h.test/v1?key=1",
+        "https://h.test/#x",
+        "https://h.test/a b",
         "javascript:alert(1)",
     ] {
         let found = accounts(&[("OPENAI_API_KEY", "secret"), ("OPENAI_BASE_URL", bad)]);
@@ -104,7 +106,7 @@ fn a_provider_can_be_weighed_and_restricted() {
 
 #[test]
 fn a_provider_of_ones_own_may_speak_another_protocol() {
-    let base = [("BOX_API_KEY", "k"), ("BOX_BASE_URL", "https://h")];
+    let base = [("BOX_API_KEY", "k"), ("BOX_BASE_URL", "https://h.test")];
     for (protocol, upstream) in
         [("chat", "custom"), ("messages", "anthropic"), ("gemini", "google"), ("telnet", "custom")]
     {

@@ -117,7 +117,7 @@ fn each_client_has_its_address() {
             target("workers-ai", "@cf/baai/bge-m3", "t", &[("account_id", "acc")]),
             "https://api.cloudflare.com/client/v4/accounts/acc/ai/v1/embeddings",
         ),
-        (CHAT, at("http://h/v1", target("workers-ai", "@cf/x", "t", &[])), "http://h/v1/chat/completions"),
+        (CHAT, at("http://h.test/v1", target("workers-ai", "@cf/x", "t", &[])), "http://h.test/v1/chat/completions"),
         (
             CHAT,
             target("github-models", "openai/gpt-4.1", "t", &[]),
@@ -130,14 +130,14 @@ fn each_client_has_its_address() {
         (CHAT, xai.clone(), "https://cli-chat-proxy.grok.com/v1/responses"),
         (MESSAGES, xai.clone(), "https://cli-chat-proxy.grok.com/v1/responses"),
         (CHAT, at("https://api.x.ai/v1", xai.clone()), "https://api.x.ai/v1/chat/completions"),
-        (CHAT, ollama("http://h:11434"), "http://h:11434/v1/chat/completions"),
-        (CHAT, ollama("http://h:11434/v1"), "http://h:11434/v1/chat/completions"),
-        (RESPONSES, ollama("http://h:11434/v1"), "http://h:11434/v1/responses"),
-        (MESSAGES, ollama("http://h:11434/v1"), "http://h:11434/api/chat"),
-        (GEMINI, ollama("http://h:11434/api"), "http://h:11434/api/chat"),
-        ("/api/chat", ollama("http://h:11434"), "http://h:11434/api/chat"),
-        ("/api/generate", ollama("http://h:11434"), "http://h:11434/api/generate"),
-        ("/v1/embeddings", ollama("http://h:11434"), "http://h:11434/v1/embeddings"),
+        (CHAT, ollama("http://h.test:11434"), "http://h.test:11434/v1/chat/completions"),
+        (CHAT, ollama("http://h.test:11434/v1"), "http://h.test:11434/v1/chat/completions"),
+        (RESPONSES, ollama("http://h.test:11434/v1"), "http://h.test:11434/v1/responses"),
+        (MESSAGES, ollama("http://h.test:11434/v1"), "http://h.test:11434/api/chat"),
+        (GEMINI, ollama("http://h.test:11434/api"), "http://h.test:11434/api/chat"),
+        ("/api/chat", ollama("http://h.test:11434"), "http://h.test:11434/api/chat"),
+        ("/api/generate", ollama("http://h.test:11434"), "http://h.test:11434/api/generate"),
+        ("/v1/embeddings", ollama("http://h.test:11434"), "http://h.test:11434/v1/embeddings"),
     ];
     for (path, target, url) in cases {
         assert_eq!(sent(path, &target).url, url, "{path} to {}", target.provider);
@@ -307,7 +307,7 @@ fn each_is_an_account_by_variables_alone() {
         (&[("IFLOW_API_KEY", "k")], "iflow-1 iflow "),
         (&[("KIMI_CODE_API_KEY", "k")], "kimi-1 kimi "),
         (&[("XAI_API_KEY", "k")], "xai-1 xai "),
-        (&[("OLLAMA_BASE_URL", "http://h:11434")], "ollama-1 ollama "),
+        (&[("OLLAMA_BASE_URL", "http://h.test:11434")], "ollama-1 ollama "),
     ];
     for (variables, expected) in cases {
         let setups = setups(variables);

@@ -127,7 +127,7 @@ const KEYS: &[(&str, &str)] = &[
     ("GEMINI_API_KEY", "k"),
     ("DEEPSEEK_API_KEY", "k"),
     ("BOX_API_KEY", "k"),
-    ("BOX_BASE_URL", "http://h/v1"),
+    ("BOX_BASE_URL", "http://h.test/v1"),
     ("BOX_MODELS", "mine-7b,gpt-4o,vendor/special,qwen3-*,!qwen3-32b"),
     ("SLUICE_DEMO", "1"),
 ];
@@ -172,7 +172,7 @@ fn an_account_that_is_off_lists_nothing() {
 
 #[test]
 fn a_list_has_the_shape_of_its_protocol() {
-    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "gpt-5,b")]);
+    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h.test"), ("BOX_MODELS", "gpt-5,b")]);
     let models = list(&setups, None);
     let of = |protocol| value(&encode(&models, protocol, &Page::default()));
     assert_eq!(
@@ -205,7 +205,7 @@ fn a_list_has_the_shape_of_its_protocol() {
 
 #[test]
 fn ollama_is_told_names_digests_and_details() {
-    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "gpt-5,vendor/b:x")]);
+    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h.test"), ("BOX_MODELS", "gpt-5,vendor/b:x")]);
     let list = value(&encode(&list(&setups, None), Protocol::Ollama, &Page::default()));
     let models = list["models"].as_array().unwrap();
     assert_eq!(models.len(), 2);
@@ -264,7 +264,7 @@ fn a_provider_named_by_path_lists_its_own() {
 #[test]
 fn a_long_list_is_walked_page_by_page_in_both_directions() {
     let names = ["a", "b", "c", "d", "e"];
-    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h"), ("BOX_MODELS", "a,b,c,d,e")]);
+    let setups = setups(&[("BOX_API_KEY", "k"), ("BOX_BASE_URL", "http://h.test"), ("BOX_MODELS", "a,b,c,d,e")]);
     let models = list(&setups, None);
     let page = |protocol, query: &[(&str, &str)]| {
         let page = Page::of(protocol, &|name| {

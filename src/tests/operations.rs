@@ -21,7 +21,7 @@ fn call(path: &str, body: &Value) -> Call {
 fn target(provider: &str, model: &str) -> Target {
     let keys = ["OPENAI", "GEMINI", "ANTHROPIC", "VLLM", "DEEPSEEK"].map(|stem| format!("{stem}_API_KEY"));
     let mut variables: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "k")).collect();
-    variables.push(("VLLM_BASE_URL", "http://h/v1"));
+    variables.push(("VLLM_BASE_URL", "http://h.test/v1"));
     let setups = setups(&variables);
     setups.iter().find(|setup| setup.answers_to(provider)).unwrap().target(model)
 }

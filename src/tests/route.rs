@@ -13,9 +13,9 @@ const KEYS: &[(&str, &str)] = &[
     ("SILICONFLOW_API_KEY", "k"),
     ("DASHSCOPE_API_KEY", "k"),
     ("GROQ_API_KEY", "k"),
-    ("VLLM_BASE_URL", "http://h/v1"),
+    ("VLLM_BASE_URL", "http://h.test/v1"),
     ("BOX_API_KEY", "k"),
-    ("BOX_BASE_URL", "http://h/v1"),
+    ("BOX_BASE_URL", "http://h.test/v1"),
     ("BOX_MODELS", "mine-*,gpt-4o,vendor/special"),
     ("SLUICE_DEMO", "1"),
 ];
@@ -102,7 +102,7 @@ fn an_unknown_name_leads_nowhere() {
         ("IFLOW_API_KEY", "k"),
         ("SLUICE_DEMO", "1"),
         ("BOX_API_KEY", "k"),
-        ("BOX_BASE_URL", "http://h"),
+        ("BOX_BASE_URL", "http://h.test"),
         ("BOX_MODELS", "a"),
     ]);
     for model in ["unheard-of", "claude-sonnet-5", "vendor/model", "gpt", "/", "chat"] {
@@ -142,6 +142,6 @@ fn a_name_that_two_answer_to_is_the_one_that_is_so_called() {
         enabled: true,
         ..Default::default()
     };
-    setups.push(crate::accounts::stored(&record).unwrap());
+    setups.push(crate::accounts::stored(&record, Default::default()).unwrap());
     assert_eq!(asked(&setups), "claude");
 }

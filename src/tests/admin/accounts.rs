@@ -56,7 +56,7 @@ fn what_is_wrong_with_an_account_is_named_and_nothing_is_stored() {
         (json!({"provider": "groq", "headers": {"x": "a\nb"}}), 400, "headers.x", "headers.x: is no header that may be sent"),
         (json!({"provider": "mine"}), 400, "", "base_url: mine has no usual address"),
         (json!({"provider": "mine", "base_url": "ftp://x"}), 400, "", "base_url: expected an address that begins with https:// or http://"),
-        (json!({"provider": "mine", "base_url": "https://x", "protocol": "soap"}), 400, "", "protocol: soap: expected chat, messages or gemini"),
+        (json!({"provider": "mine", "base_url": "https://x.test", "protocol": "soap"}), 400, "", "protocol: soap: expected chat, messages or gemini"),
         (json!({"provider": "groq", "id": "../x"}), 400, "id", "id: expected at most 64 letters, digits, dashes, dots and underscores"),
         (json!({"provider": "openai", "id": "openai-1"}), 409, "id", "id: there is an account openai-1 already"),
         (json!({"provider": "groq", "colour": "red"}), 400, "colour", "unknown field `colour`"),
