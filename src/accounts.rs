@@ -303,7 +303,12 @@ pub fn variables(provider: &str) -> Vec<String> {
 pub fn stored(record: &Record, addresses: Addresses) -> Result<Setup, String> {
     let provider = normal(&record.provider);
     let known = known_as(&provider);
-    let base = record.base_url.as_deref().map(|base| addresses.base_url(base)).transpose().map_err(|why| format!("base_url: {why}"))?;
+    let base = record
+        .base_url
+        .as_deref()
+        .map(|base| addresses.base_url(base))
+        .transpose()
+        .map_err(|why| format!("base_url: {why}"))?;
     if base.is_none() && provider != "demo" && known.as_ref().is_none_or(|known| known.homeless) {
         return Err(format!("base_url: {provider} has no usual address"));
     }

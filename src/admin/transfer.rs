@@ -104,7 +104,8 @@ impl Import<'_, '_> {
         let given = change.credential.clone().unwrap_or_default();
         let (credential, kind) = credential::read(&given)?;
         let record = account::begin(self.control, change, kind, self.request.now)?;
-        crate::accounts::stored(&record, self.control.addresses()).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
+        crate::accounts::stored(&record, self.control.addresses())
+            .map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
         let same_server = |setup: &&crate::accounts::Setup| {
             setup.account.provider == record.provider && setup.base_url == record.base_url
         };

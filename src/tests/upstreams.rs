@@ -19,7 +19,8 @@ const NOW: Millis = Millis(1_787_393_472_000);
 pub fn setups(variables: &[(&str, &str)]) -> Vec<Setup> {
     let names: Vec<String> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
     let own = [(crate::accounts::address::VARIABLE, "1")];
-    let get = |name: &str| variables.iter().chain(&own).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let get =
+        |name: &str| variables.iter().chain(&own).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     from_env(&names, &get)
 }
 

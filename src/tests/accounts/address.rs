@@ -96,7 +96,9 @@ fn what_cannot_be_an_address_is_refused_whatever_is_allowed() {
 
 #[test]
 fn only_a_plain_yes_allows_private_addresses() {
-    for (value, allowed) in [(None, false), (Some(""), false), (Some("0"), false), (Some("off"), false), (Some("1"), true)] {
+    for (value, allowed) in
+        [(None, false), (Some(""), false), (Some("0"), false), (Some("off"), false), (Some("1"), true)]
+    {
         assert_eq!(Addresses::of(value) == Addresses::Any, allowed, "{value:?}");
     }
 }
