@@ -32,6 +32,7 @@ fn call(pool: &mut Pool, ask: &str, now: Millis, outcome: &Outcome) {
         began: now,
         ms: 1,
         first_ms: Some(1),
+        windows: Vec::new(),
     };
     let settlement = Settlement { lease: plan.lease, attempts: vec![attempt], done: true, ..Settlement::default() };
     let text = serde_json::to_string(&settlement).unwrap_or_default();

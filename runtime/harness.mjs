@@ -61,9 +61,10 @@ export class Sluice {
     await migrate(await this.worker.getD1Database('DB'));
   }
 
-  /** A new process with the old state. */
-  async restart() {
+  /** A new process with the old state, or what `between` has made of it. */
+  async restart(between = () => {}) {
     await this.worker.dispose();
+    await between();
     await this.#boot();
   }
 

@@ -110,7 +110,9 @@ export class Provider {
     }
     const behavior = script.length > 1 ? script.shift() : script[0];
     if (behavior.exhausted !== undefined) return send(wire.exhausted(behavior.exhausted));
-    if (behavior.status !== undefined) return refuse(behavior.status, behavior.message, behavior.headers);
+    // A careless provider repeats the key.
+    const message = typeof behavior.message === 'function' ? behavior.message(token) : behavior.message;
+    if (behavior.status !== undefined) return refuse(behavior.status, message, behavior.headers);
     try {
       seen.body = JSON.parse(text);
       wire.check(seen.body, headers, LOGINS.includes(wire) ? family : seen);

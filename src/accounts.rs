@@ -19,6 +19,7 @@ pub mod address;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -145,7 +146,7 @@ pub fn from_env(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Vec<S
 pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts {
     let mut found = Accounts::default();
     let known = known();
-    let custom = custom(names, &known, get, &mut found.problems);
+    let custom = custom(names, known, get, &mut found.problems);
     for provider in known.iter().chain(&custom) {
         accounts(provider, get, &mut found);
     }
@@ -167,7 +168,13 @@ pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts 
     found
 }
 
-fn known() -> Vec<Provider> {
+/// Whom we know. Made once: every account that is stored is looked up here.
+fn known() -> &'static [Provider] {
+    static KNOWN: LazyLock<Vec<Provider>> = LazyLock::new(providers_known);
+    &KNOWN
+}
+
+fn providers_known() -> Vec<Provider> {
     let stems = |stems: &[&str]| stems.iter().map(|&stem| stem.to_owned()).collect();
     let row = |row: &'static openai::Compatible| Provider {
         name: row.name.to_owned(),
@@ -204,11 +211,10 @@ fn known() -> Vec<Provider> {
 }
 
 /// The provider that `name` means: the one of that name, else one that also answers to it.
-fn known_as(name: &str) -> Option<Provider> {
+fn known_as(name: &str) -> Option<&'static Provider> {
     let name = normal(name);
-    let (own, also): (Vec<_>, Vec<_>) =
-        known().into_iter().filter(|known| known.answers_to(&name)).partition(|known| known.name == name);
-    own.into_iter().chain(also).next()
+    let own = known().iter().find(|known| known.name == name);
+    own.or_else(|| known().iter().find(|known| known.answers_to(&name)))
 }
 
 /// Stems that are never a provider of an operator's own.
@@ -267,7 +273,7 @@ pub fn upstream(provider: &str, protocol: Option<&str>) -> Result<&'static dyn U
 /// The name under which `provider` is known here.
 pub fn canonical(provider: &str) -> String {
     let name = normal(provider.trim());
-    known_as(&name).map_or(name, |known| known.name)
+    known_as(&name).map_or(name, |known| known.name.clone())
 }
 
 /// A provider that an operator can add an account of.
@@ -283,9 +289,9 @@ pub struct Offered {
 pub fn providers() -> Vec<Offered> {
     // What no variable holds has no key.
     known()
-        .into_iter()
+        .iter()
         .filter(|known| !known.stems.is_empty())
-        .map(|known| Offered { name: known.name, login: "key", needs_base_url: known.homeless })
+        .map(|known| Offered { name: known.name.clone(), login: "key", needs_base_url: known.homeless })
         .collect()
 }
 
@@ -309,7 +315,7 @@ pub fn stored(record: &Record, addresses: Addresses) -> Result<Setup, String> {
         .map(|base| addresses.base_url(base))
         .transpose()
         .map_err(|why| format!("base_url: {why}"))?;
-    if base.is_none() && provider != "demo" && known.as_ref().is_none_or(|known| known.homeless) {
+    if base.is_none() && provider != "demo" && known.is_none_or(|known| known.homeless) {
         return Err(format!("base_url: {provider} has no usual address"));
     }
     let upstream = upstream(&provider, record.protocol.as_deref())?;
@@ -319,7 +325,7 @@ pub fn stored(record: &Record, addresses: Addresses) -> Result<Setup, String> {
     Ok(Setup {
         account: Account {
             id: record.id.clone(),
-            provider: known.as_ref().map_or_else(|| provider.clone(), |known| known.name.clone()),
+            provider: known.map_or_else(|| provider.clone(), |known| known.name.clone()),
             label: record.label.clone(),
             priority: record.priority,
             weight: record.weight,

@@ -9,6 +9,8 @@ mod config;
 mod credential;
 pub mod logins;
 pub mod models;
+pub mod probe;
+pub mod restore;
 pub mod session;
 mod tokens;
 mod transfer;
@@ -109,6 +111,14 @@ pub enum Errand {
     Login { id: String, status: u16, effects: Vec<Effect> },
     /// Ask providers for their lists of models.
     Survey(Whose),
+    /// Ask an account's provider what is left of its allowances.
+    Quota { account: String },
+    /// One real call, to see whether an account answers.
+    Test { account: String, model: String, effects: Vec<Effect> },
+    /// Another token for an account, whatever is left of the one it has.
+    Renew { account: String, effects: Vec<Effect> },
+    /// Take accounts from their copies in KV, those behind `cursor`.
+    Recall { cursor: Option<String>, dry: bool, actor: String },
     /// Rows of the books.
     Books { statement: Statement, shape: usage::Shape },
 }
@@ -199,6 +209,8 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["export"] => transfer::export(control, request, &actor),
         ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
         ["models", "refresh"] => only(request, "POST").and_then(|()| models::ask_providers(control, request)),
+        ["restore"] => restore::handle(request, actor),
+        ["health"] => only(request, "GET").map(|()| probe::health(control).into()),
         ["models"] => models::models(control, request).map(Outcome::from),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::queue;
 use crate::fault::{Failure, Kind, Millis};
 use crate::filter::Filter;
 use crate::json;
@@ -34,6 +35,9 @@ pub struct Document {
     pub rules: Vec<Rule>,
     #[serde(skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
+    /// Calls that may wait where everybody is busy; none unless this is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<queue::Terms>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -174,6 +178,7 @@ impl Document {
             .map(|problem| Problem { path: format!("prices.{}", problem.path), message: problem.message });
         let mut problems = self.routes().problems();
         problems.extend(prices);
+        problems.extend(self.queue.iter().flat_map(queue::Terms::problems));
         for (name, count) in [("rules", self.rules.len()), ("filters", self.filters.len())] {
             if count > MANY {
                 problems.push(Problem { path: name.to_owned(), message: format!("more than {MANY}") });

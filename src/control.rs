@@ -12,20 +12,24 @@
 
 pub mod balance;
 pub mod billing;
+pub mod copies;
+pub mod health;
 pub mod inquiry;
 pub mod lists;
 pub mod logins;
 pub mod news;
+pub mod queue;
+pub mod quota;
 pub mod record;
 pub mod renewal;
 pub mod sessions;
+pub mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::access::Caller;
+use crate::accounts::Setup;
 use crate::accounts::address::Addresses;
-use crate::accounts::{self, Setup};
 use crate::call::Operation;
 use crate::clients::Clients;
 use crate::config::{Config, Document};
@@ -38,14 +42,18 @@ use crate::refresh::Flights;
 use crate::route;
 use crate::route::choose::{Asked, Chosen, Knowledge};
 use crate::rules::{self, Parameters, Rule, Subject};
-use crate::upstream::{self, Credential};
-use crate::vault::{SealNonce, Vault, VaultError};
+use crate::upstream;
+use crate::vault::{Vault, VaultError};
 
 use self::billing::Receipt;
-use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Lent, Stranded};
+use self::copies::Copies;
+use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Stranded};
 use self::logins::Logins;
+use self::queue::Queue;
+use self::quota::Quotas;
 use self::record::Record;
 use self::sessions::Sessions;
+use self::stock::Index;
 
 pub struct Control {
     pool: Pool,
@@ -62,6 +70,12 @@ pub struct Control {
     /// What makes accounts differ in what they offer, each once: routing looks at these, however many accounts share
     /// one.
     faces: Vec<Setup>,
+    /// Accounts have changed since [`Control::gather`].
+    scattered: bool,
+    index: Index,
+    quotas: Quotas,
+    copies: Copies,
+    queue: Queue,
     flights: Flights,
     config: Config,
     lists: Lists,
@@ -74,25 +88,25 @@ pub struct Control {
     unsaved: BTreeSet<Key>,
 }
 
-/// Ten minutes to notice a mistake.
-const UNDO: Duration = Duration::from_secs(600);
-/// Deleted accounts that can be brought back.
-const DISCARDED: usize = 64;
-
 /// Rows of our own, beside the pool's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Record(String),
+    Quota(String),
     Config,
+    Copies,
 }
 
 const CONFIG: &str = "config/document";
+const COPIES: &str = "mirror/owed";
 
 impl Key {
     fn name(&self) -> String {
         match self {
             Self::Record(id) => format!("record/{id}"),
+            Self::Quota(id) => format!("quota/{id}"),
             Self::Config => CONFIG.to_owned(),
+            Self::Copies => COPIES.to_owned(),
         }
     }
 }
@@ -108,6 +122,11 @@ impl Control {
             records: BTreeMap::new(),
             setups: BTreeMap::new(),
             faces: Vec::new(),
+            scattered: true,
+            index: Index::default(),
+            quotas: Quotas::default(),
+            copies: Copies::default(),
+            queue: Queue::default(),
             flights: Flights::default(),
             config: Config::new(),
             lists: Lists::default(),
@@ -118,7 +137,7 @@ impl Control {
             lost: 0,
             unsaved: BTreeSet::new(),
         };
-        control.gather();
+        control.seat_all();
         control
     }
 
@@ -146,6 +165,8 @@ impl Control {
                     Ok(record) => drop(self.records.insert(id.to_owned(), record)),
                     Err(error) => problems.push(format!("account {id} cannot be read: {error}")),
                 },
+                Some(("mirror", _)) => self.copies.load(&value),
+                Some(("quota", id)) => self.quotas.load(id, &value),
                 Some(("session", hash)) => match value.parse() {
                     Ok(until) => self.sessions.load(hash.to_owned(), Millis(until)),
                     Err(_) => problems.push("a session cannot be read".to_owned()),
@@ -163,7 +184,7 @@ impl Control {
                 _ => others.push((name, value)),
             }
         }
-        self.gather();
+        self.seat_all();
         problems.extend(self.clients.load(others.iter().cloned()));
         self.pool.load(others, now);
         problems
@@ -171,12 +192,15 @@ impl Control {
 
     /// What must be stored since this was last asked.
     pub fn changes(&mut self) -> Vec<Row> {
+        self.gather();
         let mut rows = self.pool.changes();
         rows.extend(self.clients.changes());
         for key in std::mem::take(&mut self.unsaved) {
             let value = match &key {
                 Key::Record(id) => self.records.get(id).and_then(|record| serde_json::to_string(record).ok()),
+                Key::Quota(id) => self.quotas.row(id),
                 Key::Config => self.config.row(),
+                Key::Copies => self.copies.row(),
             };
             rows.push(Row { key: key.name(), value });
         }
@@ -197,14 +221,18 @@ impl Control {
         if let Some(id) = payer {
             self.clients.permit(id, &billing::wanted(inquiry), now)?;
         }
-        let chosen = self.choose(inquiry)?;
+        self.gather();
+        let chosen = self.choose(inquiry).map_err(|failure| self.unless_locked(failure))?;
         let (rules, filters) = self.passing(payer, inquiry, &chosen);
+        let hedges = chosen.route.as_ref().and_then(|name| self.config.routes.routes.get(name)?.hedge) == Some(true);
         let ask = self.narrowed(payer, inquiry, chosen.ask)?;
+        let hedge_ms = if hedges { self.pool.usual_first_ms(&ask) } else { None };
         if inquiry.operation == Operation::CountTokens && !self.counts(inquiry, &ask) {
             return Ok(Grant { estimate: true, ..Grant::default() });
         }
         let plan = self.pool.plan(&ask, now).map_err(|denial| denial.failure(now))?;
-        let held = payer.map(|id| self.hold(id, inquiry, &plan.candidates, plan.lease, now)).transpose();
+        let held =
+            payer.map(|id| self.hold(id, inquiry, &plan.candidates, plan.lease, hedge_ms.is_some(), now)).transpose();
         let held = held.inspect_err(|_| {
             // Nobody will be asked: the place is free again.
             self.pool.report(&Settlement { lease: plan.lease, done: true, ..Settlement::default() }, now);
@@ -212,12 +240,14 @@ impl Control {
         let (payer, headers) = held.map_or((None, Vec::new()), |(payer, headers)| (Some(payer), headers));
         let candidates = plan.candidates.into_iter();
         let leads = candidates.map(|candidate| Lead { lent: self.lend(&candidate.account), candidate }).collect();
-        Ok(Grant { lease: plan.lease, leads, payer, headers, rules, filters, ..Grant::default() })
+        Ok(Grant { lease: plan.lease, leads, payer, headers, rules, filters, hedge_ms, ..Grant::default() })
     }
 
     /// Others to ask, under the lease of a call whose candidates have all failed.
     pub fn more(&mut self, stranded: &Stranded, now: Millis) -> Result<Vec<Lead>, Denied> {
         let Stranded { inquiry, so_far } = stranded;
+        self.gather();
+        self.learn(so_far, now);
         self.pool.report(so_far, now);
         let payer = self.payer(&inquiry.caller, now)?;
         let ask = self.narrowed(payer.as_deref(), inquiry, self.choose(inquiry)?.ask)?;
@@ -226,12 +256,14 @@ impl Control {
     }
 
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
+        self.learn(settlement, now);
         self.pool.report(settlement, now);
         self.charge(settlement, now)
     }
 
     /// Why [`Control::plan`] would answer as it would.
-    pub fn explain(&self, inquiry: &Inquiry, now: Millis) -> Result<Explained, Denied> {
+    pub fn explain(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Explained, Denied> {
+        self.gather();
         let Chosen { ask, route, effort } = self.choose(inquiry)?;
         Ok(Explained { route, effort, explanation: self.pool.explain(&ask, now) })
     }
@@ -247,82 +279,12 @@ impl Control {
         Ok(())
     }
 
-    /// Store an account, new or changed; with a credential, that replaces the one it had.
-    pub fn store(
-        &mut self,
-        mut record: Record,
-        credential: Option<(&Credential, SealNonce)>,
-        now: Millis,
-    ) -> Result<(), Failure> {
-        accounts::stored(&record, self.addresses).map_err(|why| Failure::new(Kind::InvalidRequest, why))?;
-        if let Some((credential, nonce)) = credential {
-            let vault = self.vault.as_ref().map_err(locked)?;
-            record.sealed =
-                vault.seal(&record.id, record.kind.word(), credential, nonce).map_err(|error| locked(&error))?;
-            record.hint = record::hint(credential.access.expose());
-            record.expires = credential.expires;
-        }
-        record.revision += 1;
-        record.updated = now;
-        self.unsaved.insert(Key::Record(record.id.clone()));
-        self.records.insert(record.id.clone(), record);
-        self.gather();
-        Ok(())
-    }
-
-    /// Forget an account. What the pool knows of its health stays, in case it comes back.
-    pub fn remove(&mut self, id: &str) -> Option<Record> {
-        let removed = self.records.remove(id)?;
-        self.unsaved.insert(Key::Record(id.to_owned()));
-        self.gather();
-        Some(removed)
-    }
-
-    /// [`Control::remove`], and keep it for a while.
-    pub fn discard(&mut self, id: &str, now: Millis) -> Option<()> {
-        let removed = self.remove(id)?;
-        self.discarded.retain(|(record, until)| *until > now && record.id != id);
-        if self.discarded.len() >= DISCARDED {
-            self.discarded.remove(0);
-        }
-        self.discarded.push((removed, now.plus(UNDO)));
-        Some(())
-    }
-
-    /// Bring a deleted account back. Whether there was one, and nothing has its place.
-    pub fn restore(&mut self, id: &str, now: Millis) -> bool {
-        let known = self.discarded.iter().position(|(record, until)| record.id == id && *until > now);
-        let Some(at) = known.filter(|_| !self.setups.contains_key(id)) else { return false };
-        let (record, _) = self.discarded.remove(at);
-        self.store(record, None, now).is_ok()
-    }
-
-    /// The account of `provider` that is the same as one with `credential`, and the credential it has.
-    pub fn twin(&mut self, provider: &str, credential: &Credential) -> Option<(String, Credential)> {
-        let of = |setup: &&Setup| setup.account.provider == provider;
-        let ids: Vec<String> = self.setups.values().filter(of).map(|setup| setup.account.id.clone()).collect();
-        for id in ids {
-            self.open(&id);
-            let Some(setup) = self.setups.get(&id) else { continue };
-            if same(&setup.credential, credential) {
-                return Some((id, setup.credential.clone()));
-            }
-        }
-        None
-    }
-
-    /// Whether the seal of `record` can be broken here.
-    pub fn opens(&self, record: &Record) -> Result<(), Failure> {
-        let vault = self.vault.as_ref().map_err(locked)?;
-        let opened = vault.open(&record.id, record.kind.word(), &record.sealed);
-        opened.map(drop).map_err(|error| Failure::new(Kind::InvalidRequest, error.to_string()))
-    }
-
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.values()
     }
 
     pub fn pool(&mut self) -> &mut Pool {
+        self.gather();
         &mut self.pool
     }
 
@@ -349,11 +311,6 @@ impl Control {
 
     pub fn has_own_key(&self) -> bool {
         self.has_own_key
-    }
-
-    /// Why nothing can be sealed or opened, if so.
-    pub fn vault_problem(&self) -> Option<String> {
-        self.vault.as_ref().err().map(VaultError::to_string)
     }
 
     /// Whether the caller may call at all.
@@ -433,68 +390,9 @@ impl Control {
             offering.any(|face| upstream::relays(inquiry.protocol, inquiry.operation, &face.target(&goal.model)))
         })
     }
-
-    /// What a Worker needs to ask an account that it does not know from its own variables.
-    fn lend(&mut self, account: &str) -> Option<Lent> {
-        self.open(account);
-        let record = self.records.get(account)?;
-        Some(Lent::of(record, &self.setups.get(account)?.credential))
-    }
-
-    /// Break the seal of a stored account's credential, once. One that cannot be opened is asked without and refused:
-    /// the pool then says why.
-    fn open(&mut self, account: &str) {
-        let (Some(record), Some(setup), Ok(vault)) =
-            (self.records.get(account), self.setups.get_mut(account), self.vault.as_ref())
-        else {
-            return;
-        };
-        if setup.credential.access.is_empty()
-            && let Ok(opened) = vault.open(&record.id, record.kind.word(), &record.sealed)
-        {
-            setup.credential = opened.value;
-        }
-    }
-
-    /// Accounts from everywhere, after any of them has changed. A stored one never hides the deployment's.
-    fn gather(&mut self) {
-        let mut all: Vec<Setup> = self.environment.clone();
-        for record in self.records.values() {
-            if all.iter().any(|setup| setup.account.id == record.id) {
-                continue;
-            }
-            // One that says nothing usable was refused when it came; a later version may know less.
-            all.extend(accounts::stored(record, self.addresses).ok());
-        }
-        self.pool.set_accounts(all.iter().map(|setup| setup.account.clone()).collect());
-        self.faces.clear();
-        for setup in &all {
-            if setup.account.enabled && !self.faces.iter().any(|face| face.offers_the_same(setup)) {
-                self.faces.push(Setup { credential: Credential::default(), ..setup.clone() });
-            }
-        }
-        self.setups = all.into_iter().map(|setup| (setup.account.id.clone(), setup)).collect();
-        self.keep_lists();
-    }
 }
 
 /// Why nothing can be sealed or opened, to the operator.
 fn locked(error: &VaultError) -> Failure {
     Failure::new(Kind::Internal, error.to_string()).code("vault_locked")
-}
-
-/// One key, one service account, or one person's login: a token that was renewed elsewhere is of the same account.
-fn same(a: &Credential, b: &Credential) -> bool {
-    let text = |secret: &crate::upstream::Secret| (!secret.is_empty()).then(|| secret.expose().to_owned());
-    let equal = |a: Option<String>, b: Option<String>| a.is_some() && a == b;
-    let refresh = |credential: &Credential| credential.refresh.as_ref().and_then(text);
-    let person = |credential: &Credential| {
-        let named = ["account_id", "email"].iter().find_map(|name| credential.detail(name));
-        named.filter(|_| credential.refresh.is_some()).map(str::to_owned)
-    };
-    let signer = |credential: &Credential| credential.detail("private_key").map(str::to_owned);
-    equal(text(&a.access), text(&b.access))
-        || equal(refresh(a), refresh(b))
-        || equal(person(a), person(b))
-        || equal(signer(a), signer(b))
 }

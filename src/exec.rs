@@ -7,7 +7,10 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +23,7 @@ use crate::passing::Passing;
 use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
 use crate::pump::{Answering, Pump, failure_of};
+use crate::upstream::quota::Window;
 use crate::upstream::{Payload, Reading, Refusal, Target, payload_through};
 
 /// A provider's body. One per runtime.
@@ -48,6 +52,11 @@ pub trait Io {
     async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
         let _ = so_far;
         Vec::new()
+    }
+    /// Wait for so long. Only asked where a plan wants it.
+    async fn pause(&self, ms: u64) {
+        let _ = ms;
+        std::future::pending().await
     }
     /// Bookkeeping. Must not delay the answer.
     fn report(&self, settlement: Settlement);
@@ -86,6 +95,8 @@ pub struct Trace {
     pub attempts: Vec<Attempt>,
     /// How many candidates were asked; those already reported are no longer among `attempts`.
     pub tried: usize,
+    /// Who was asked beside another and said nothing in time.
+    pub beaten: Vec<Candidate>,
     /// What filters find, until the end of the answer.
     pub hits: Option<Rc<RefCell<Hits>>>,
 }
@@ -102,7 +113,8 @@ impl Trace {
         if let Some(last) = attempts.last_mut() {
             last.outcome = outcome;
         }
-        Settlement { lease: self.lease, attempts, usage, done: true, ..Settlement::default() }
+        let beaten = self.beaten.clone();
+        Settlement { lease: self.lease, attempts, beaten, usage, done: true, ..Settlement::default() }
     }
 }
 
@@ -117,6 +129,7 @@ struct Failed {
     status: u16,
     body: Bytes,
     retry_after: Option<Duration>,
+    windows: Vec<Window>,
 }
 
 pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
@@ -136,52 +149,71 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
     trace.hits = passing.map(Passing::hits);
     let mut last = None;
     let mut probing = plan.candidates.iter().any(|candidate| candidate.probe);
+    let mut hedge = plan.hedge_ms.filter(|_| call.stream);
     let mut candidates = VecDeque::from(plan.candidates);
-    while let Some(candidate) = &candidates.pop_front() {
-        let began = io.now();
-        trace.tried += 1;
-        let attempt = |outcome| Attempt {
-            account: candidate.account.clone(),
-            provider: candidate.provider.clone(),
-            model: candidate.model.clone(),
-            outcome,
-            began,
-            ms: u64::try_from(io.now().since(began).as_millis()).unwrap_or(u64::MAX),
-            first_ms: None,
+    while let Some(candidate) = candidates.pop_front() {
+        let asked = match hedge.zip(candidates.front()) {
+            None => vec![Asked::alone(io, call, passing, candidate).await],
+            Some((ms, rival)) => race(io, call, passing, candidate, rival.clone(), ms).await,
         };
-        match try_candidate(io, call, passing, candidate).await {
-            Ok(Committed { status, headers, content_type, head, rest, usage, outcome }) => {
-                let answered = attempt(outcome.clone());
-                let first_ms = rest.is_some().then_some(answered.ms);
-                trace.attempts.push(Attempt { first_ms, ..answered });
-                if rest.is_none() {
-                    io.report(trace.settle(outcome, usage));
-                } else if trace.attempts.len() > 1 || probing {
-                    // While this answer streams on, others must not run into the accounts that just failed, nor wait
-                    // to hear that this one is back.
-                    let attempts = trace.attempts.clone();
-                    io.report(Settlement { lease: plan.lease, attempts, ..Settlement::default() });
-                    trace.attempts.drain(..trace.attempts.len() - 1).for_each(drop);
+        if asked.len() > 1 {
+            // One more is asked, once.
+            hedge = None;
+            candidates.pop_front();
+        }
+        let mut stop = false;
+        for Asked { candidate, began, ms, end } in asked {
+            trace.tried += 1;
+            let attempt = |outcome, windows| Attempt {
+                account: candidate.account.clone(),
+                provider: candidate.provider.clone(),
+                model: candidate.model.clone(),
+                outcome,
+                began,
+                ms,
+                first_ms: None,
+                windows,
+            };
+            match end {
+                End::Committed(committed) => {
+                    let Committed { status, headers, content_type, head, rest, usage, outcome, windows } = *committed;
+                    let first_ms = rest.is_some().then_some(ms);
+                    trace.attempts.push(Attempt { first_ms, ..attempt(outcome.clone(), windows) });
+                    if rest.is_none() {
+                        io.report(trace.settle(outcome, usage));
+                    } else if trace.attempts.len() > 1 || probing {
+                        // While this answer streams on, others must not run into the accounts that just failed, nor
+                        // wait to hear that this one is back.
+                        let attempts = trace.attempts.clone();
+                        io.report(Settlement { lease: plan.lease, attempts, ..Settlement::default() });
+                        trace.attempts.drain(..trace.attempts.len() - 1).for_each(drop);
+                    }
+                    return Reply::Answer(Box::new(Answer { status, headers, content_type, head, rest, trace }));
                 }
-                return Reply::Answer(Box::new(Answer { status, headers, content_type, head, rest, trace }));
-            }
-            Err(failed) => {
-                trace.attempts.push(attempt(Outcome::Failed(failed.fault.clone())));
-                let stop = !failed.fault.fails_over() && !failed.unasked;
-                last = Some(failed);
-                if stop {
-                    break;
+                End::Failed(mut failed) => {
+                    let windows = std::mem::take(&mut failed.windows);
+                    trace.attempts.push(attempt(Outcome::Failed(failed.fault.clone()), windows));
+                    stop |= failed.stops();
+                    last = Some(failed);
                 }
-                if candidates.is_empty() && trace.tried < ATTEMPTS {
-                    let attempts = trace.attempts.clone();
-                    let so_far = Settlement { lease: plan.lease, attempts, ..Settlement::default() };
-                    candidates.extend(io.more(so_far).await);
-                    probing |= candidates.iter().any(|candidate| candidate.probe);
+                End::Beaten => {
+                    trace.attempts.push(attempt(Outcome::Beaten, Vec::new()));
+                    trace.beaten.push(candidate.clone());
                 }
             }
         }
+        if stop {
+            break;
+        }
+        if candidates.is_empty() && trace.tried < ATTEMPTS {
+            let attempts = trace.attempts.clone();
+            let so_far = Settlement { lease: plan.lease, attempts, ..Settlement::default() };
+            candidates.extend(io.more(so_far).await);
+            probing |= candidates.iter().any(|candidate| candidate.probe);
+        }
     }
-    io.report(Settlement { lease: plan.lease, attempts: trace.attempts.clone(), done: true, ..Settlement::default() });
+    let (attempts, beaten) = (trace.attempts.clone(), trace.beaten.clone());
+    io.report(Settlement { lease: plan.lease, attempts, beaten, done: true, ..Settlement::default() });
     match last {
         Some(Failed { status, body, retry_after, .. }) => Reply::Refused(Refused { status, body, retry_after, trace }),
         None => {
@@ -189,6 +221,116 @@ pub async fn run<I: Io>(io: &I, call: &Call) -> Reply<I::Body> {
             Reply::Refused(refuse(call, &failure, trace))
         }
     }
+}
+
+/// What came of asking a candidate.
+struct Asked<B> {
+    candidate: Candidate,
+    began: Millis,
+    ms: u64,
+    end: End<B>,
+}
+
+enum End<B> {
+    Committed(Box<Committed<B>>),
+    Failed(Failed),
+    /// Another was faster.
+    Beaten,
+}
+
+impl<B> End<B> {
+    fn of(result: Result<Committed<B>, Failed>) -> Self {
+        result.map_or_else(Self::Failed, |committed| Self::Committed(Box::new(committed)))
+    }
+
+    /// Whether nobody else need be asked.
+    fn decides(&self) -> bool {
+        match self {
+            Self::Committed(_) => true,
+            Self::Failed(failed) => failed.stops(),
+            Self::Beaten => false,
+        }
+    }
+}
+
+impl Failed {
+    fn stops(&self) -> bool {
+        !self.fault.fails_over() && !self.unasked
+    }
+}
+
+impl<B: Source> Asked<B> {
+    fn new<I: Io>(io: &I, candidate: Candidate, began: Millis, end: End<B>) -> Self {
+        let ms = u64::try_from(io.now().since(began).as_millis()).unwrap_or(u64::MAX);
+        Self { candidate, began, ms, end }
+    }
+
+    async fn alone<I: Io<Body = B>>(io: &I, call: &Call, passing: Option<&Passing>, candidate: Candidate) -> Self {
+        let began = io.now();
+        let end = End::of(try_candidate(io, call, passing, &candidate).await);
+        Self::new(io, candidate, began, end)
+    }
+}
+
+/// Ask `first`, and `second` beside it when nothing has been heard for `ms`. The first that has content answers, and the
+/// other is cut off; who failed is out. The last of those asked is the one that counts.
+async fn race<I: Io>(
+    io: &I,
+    call: &Call,
+    passing: Option<&Passing>,
+    first: Candidate,
+    second: Candidate,
+    ms: u64,
+) -> Vec<Asked<I::Body>> {
+    let began = io.now();
+    let (mut ends, mut raced, mut began_too) = ([None, None], false, began);
+    {
+        let mut one = pin!(try_candidate(io, call, passing, &first));
+        let mut pause = pin!(io.pause(ms));
+        poll_fn(|context| match one.as_mut().poll(context) {
+            Poll::Ready(end) => {
+                ends = [Some(End::of(end)), None];
+                Poll::Ready(())
+            }
+            Poll::Pending => pause.as_mut().poll(context),
+        })
+        .await;
+        if ends.iter().all(Option::is_none) {
+            (raced, began_too) = (true, io.now());
+            let mut two = pin!(try_candidate(io, call, passing, &second));
+            poll_fn(|context| {
+                let [first, second] = &mut ends;
+                if first.is_none()
+                    && let Poll::Ready(end) = one.as_mut().poll(context)
+                {
+                    *first = Some(End::of(end));
+                }
+                let decided = first.as_ref().is_some_and(End::decides);
+                if !decided
+                    && second.is_none()
+                    && let Poll::Ready(end) = two.as_mut().poll(context)
+                {
+                    *second = Some(End::of(end));
+                }
+                let both = first.is_some() && second.is_some();
+                let over = both || decided || second.as_ref().is_some_and(End::decides);
+                if over { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+        // Whoever has not answered by now is dropped here, and his connection with him.
+    }
+    let mut asked: Vec<Asked<I::Body>> = Vec::with_capacity(2);
+    match ends {
+        [Some(end), None] if !raced => asked.push(Asked::new(io, first, began, end)),
+        [end, other] => {
+            asked.push(Asked::new(io, first, began, end.unwrap_or(End::Beaten)));
+            asked.push(Asked::new(io, second, began_too, other.unwrap_or(End::Beaten)));
+        }
+    }
+    // What decides comes last.
+    asked.sort_by_key(|asked| asked.end.decides());
+    asked
 }
 
 /// A candidate's answer, as far as it is known.
@@ -201,6 +343,7 @@ struct Committed<B> {
     usage: Usage,
     /// Anything but `Answered` only when `head` already ends in an error.
     outcome: Outcome,
+    windows: Vec<Window>,
 }
 
 async fn try_candidate<I: Io>(
@@ -230,12 +373,13 @@ async fn ask_target<I: Io>(
     let payload = payload_through(passing, asked, target).map_err(refused)?;
     let request = target.upstream.request(asked, target, &payload).map_err(refused)?;
     let response = io.send(request).await.map_err(|fault| unreachable(call, target, fault))?;
+    let windows = target.upstream.windows(&response.headers, io.now());
     // A proxied client knows what a redirect or an unfinished upload means.
     let last = if call.is_proxied() { 400 } else { 300 };
     if !(200..last).contains(&response.status) {
         let body = read_error(response.body).await;
         let refusal = Refusal { status: response.status, headers: &response.headers, body: &body };
-        return Err(judge(io, call, target, &payload, refusal));
+        return Err(Failed { windows, ..judge(io, call, target, &payload, refusal) });
     }
     let streamed = is_stream(&response.headers, payload.stream);
     let mut pump = Pump::new(&Answering { call, payload: &payload, streamed, secret: &target.credential.access });
@@ -261,7 +405,7 @@ async fn ask_target<I: Io>(
             let committed = pump.started() && call.stream;
             let failed = broken(io, call, target, &payload, &headers, &error);
             if !committed {
-                return Err(failed);
+                return Err(Failed { windows, ..failed });
             }
             // Content and break came together: what came is the client's, and so is the truth about it. Whether the
             // client sees the break must not depend on how the bytes were cut into chunks.
@@ -279,7 +423,7 @@ async fn ask_target<I: Io>(
     let usage = pump.report().usage;
     let rest = if ended { None } else { Some((body, pump)) };
     let (status, headers) = if call.is_proxied() { (status, proxied(headers)) } else { (200, Vec::new()) };
-    Ok(Committed { status, headers, content_type, head, rest, usage, outcome })
+    Ok(Committed { status, headers, content_type, head, rest, usage, outcome, windows })
 }
 
 /// What a proxied answer says of itself. Its length and encoding are the connection's, cookies are nobody's here.
@@ -358,7 +502,8 @@ fn judge<I: Io>(io: &I, call: &Call, target: &Target, payload: &Payload, refusal
     let same = payload.wire.protocol() == call.protocol() || call.is_proxied();
     if fault == Fault::Rejected && same && serde_json::from_slice::<serde::de::IgnoredAny>(refusal.body).is_ok() {
         let body = secret.scrub(&String::from_utf8_lossy(refusal.body)).into_bytes();
-        return Failed { fault, unasked: false, status: refusal.status, body: body.into(), retry_after: wait };
+        let (status, body) = (refusal.status, body.into());
+        return Failed { fault, unasked: false, status, body, retry_after: wait, windows: Vec::new() };
     }
     let said = payload.wire.error_message(refusal.body).or_else(|| any_error_message(refusal.body));
     let said = said.map(|said| secret.scrub(&said));
@@ -393,7 +538,8 @@ fn colon(said: Option<String>) -> String {
 
 fn failed(call: &Call, fault: Fault, failure: &Failure) -> Failed {
     let body = inbound(call.protocol()).encode_failure(failure).into();
-    Failed { fault, unasked: false, status: failure.status, body, retry_after: failure.retry_after }
+    let Failure { status, retry_after, .. } = *failure;
+    Failed { fault, unasked: false, status, body, retry_after, windows: Vec::new() }
 }
 
 fn unreachable(call: &Call, target: &Target, fault: Fault) -> Failed {

@@ -25,6 +25,7 @@ pub mod affinity;
 pub mod clients;
 pub mod models;
 pub mod route;
+pub mod shard;
 
 pub mod accounts;
 pub mod admin;

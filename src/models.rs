@@ -62,7 +62,7 @@ impl Listed {
     }
 
     /// Makers of embedding models all say so in the name.
-    fn embeds(&self) -> bool {
+    pub fn embeds(&self) -> bool {
         let id = self.id.to_ascii_lowercase();
         id.contains("embed") || id.rsplit('/').next().is_some_and(|name| name.starts_with("bge-"))
     }

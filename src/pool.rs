@@ -33,11 +33,12 @@ use serde::{Deserialize, Serialize};
 
 use self::affinity::Affinity;
 use self::cooldown::Health;
-use self::gauge::Breaker;
+use self::gauge::{Breaker, Firsts};
 use self::lane::Lane;
 use self::lease::Leases;
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
+use crate::upstream::quota::Window;
 
 pub use self::explain::{Considered, Explanation, Resting, Standing};
 pub use self::gauge::Pace;
@@ -147,6 +148,9 @@ pub struct Plan {
     pub lease: u64,
     /// Failover needs no further round trip.
     pub candidates: Vec<Candidate>,
+    /// The next is asked beside one that says nothing for so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_ms: Option<u64>,
 }
 
 /// Why nobody can be asked.
@@ -163,6 +167,9 @@ pub enum Denial {
     Unavailable,
 }
 
+/// The code of [`Denial::Busy`].
+pub const BUSY: &str = "pool_busy";
+
 impl Denial {
     pub fn failure(&self, now: Millis) -> Failure {
         // A client that comes back a moment early would only be told to wait again: round up.
@@ -173,7 +180,7 @@ impl Denial {
             Self::NoAccount => Failure::new(Kind::NotFound, "no account offers this model").code("model_not_found"),
             Self::Busy { until } => {
                 let message = "every account for this model has as many calls under way as it may";
-                Failure::new(Kind::RateLimited, message).code("pool_busy").retry_after(Some(seconds(until)))
+                Failure::new(Kind::RateLimited, message).code(BUSY).retry_after(Some(seconds(until)))
             }
             Self::Cooling { until, why } => {
                 let wait = seconds(until);
@@ -185,7 +192,7 @@ impl Denial {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Attempt {
     pub account: String,
     pub provider: String,
@@ -198,6 +205,9 @@ pub struct Attempt {
     /// Until the first content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ms: Option<u64>,
+    /// What the provider told of the account's allowances in passing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -208,13 +218,18 @@ pub enum Outcome {
     Failed(Fault),
     /// The client left. Nobody's fault.
     Cancelled,
+    /// Another account, asked beside this one, was the first to say something.
+    Beaten,
 }
 
 /// What became of a plan, or of a part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Settlement {
     pub lease: u64,
     pub attempts: Vec<Attempt>,
+    /// Who was asked for nothing, and read the prompt all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beaten: Vec<Candidate>,
     pub usage: Usage,
     /// The provider did not say what was used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -237,13 +252,6 @@ pub struct Row {
     pub value: Option<String>,
 }
 
-/// The Durable Object that knows the accounts of `provider`. One object knows them all: a fallback chain crosses
-/// providers and must be one round trip, and one object takes more requests than one Worker's free day has.
-pub fn shard(provider: &str) -> String {
-    let _ = provider;
-    "pool".to_owned()
-}
-
 #[derive(Debug, Default, Clone)]
 pub struct Pool {
     /// Every account heard of. A place in this list is never given to another account; those that are gone keep what
@@ -259,6 +267,8 @@ pub struct Pool {
     affinity: Affinity,
     leases: Leases,
     breakers: BTreeMap<String, Breaker>,
+    /// When content begins, by provider and model.
+    firsts: BTreeMap<(String, String), Firsts>,
     unsaved: BTreeSet<rows::Key>,
     plans: u64,
 }
@@ -312,6 +322,18 @@ impl Pool {
             self.providers.get(provider).into_iter().flatten().filter_map(|slot| self.slots.get(*slot as usize));
         let paces = slots.filter_map(|slot| slot.pace.get(model).copied());
         paces.min_by(|a, b| a.first_ms.total_cmp(&b.first_ms))
+    }
+
+    /// How long 95 of 100 answers to `ask` took until their first content, if enough of them are known.
+    pub fn usual_first_ms(&self, ask: &Ask) -> Option<u64> {
+        let mut goals: Vec<(&str, &str)> =
+            ask.tiers.iter().flatten().map(|goal| (goal.provider.as_str(), goal.model.as_str())).collect();
+        goals.sort_unstable();
+        goals.dedup();
+        let known = goals
+            .iter()
+            .filter_map(|(provider, model)| self.firsts.get(&((*provider).to_owned(), (*model).to_owned())));
+        gauge::p95(known.flat_map(Firsts::iter))
     }
 
     /// Whether nearly everything sent to `provider` in the last minute failed.

@@ -15,6 +15,8 @@ mod object;
 mod outside;
 mod platform;
 mod pool;
+mod probe;
+mod queue;
 mod refresh;
 mod reply;
 mod settings;
@@ -45,8 +47,11 @@ use settings::Settings;
 /// Renews what is due, and forgets what is old.
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    object::wake(&env).await;
-    let Settings { log_days, log_rows, .. } = *Settings::of(&env);
+    let settings = Settings::of(&env);
+    for object in settings.shards.objects() {
+        object::wake(&env, &object).await;
+    }
+    let Settings { log_days, log_rows, .. } = *settings;
     ledger::prune(&env, log_days, log_rows).await;
 }
 
@@ -65,7 +70,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response,
     let (path, query) = split(&url);
     let head = Head { method: &method, path, query, header: &header };
     if path.starts_with("/admin/api/") {
-        return Ok(object::operate(&env, &request).await);
+        let shard = Settings::of(&env).shards.object(header("x-sluice-shard").as_deref());
+        return Ok(object::operate(&env, &shard, &request).await);
     }
     let protocol = protocol_of(path);
     let id = random_id();
@@ -83,45 +89,50 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
     let settings = Settings::of(&env);
     let answer = |body: &[u8]| Headers::new(id, protocol_of(head.path)).send(200, "application/json", body);
     let caller = || access::caller(head, settings.api_key.as_deref());
+    let named = (head.header)("x-sluice-provider");
+    let shard = |provider: Option<&str>| settings.shards.object(provider.or(named.as_deref()));
     match route(head)? {
         Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
         Route::Fixed { content_type, body } => {
             Ok(Headers::new(id, protocol_of(head.path)).send(200, content_type, body.as_bytes()))
         }
         Route::Models { protocol, provider } => {
+            let object = shard(provider.as_deref());
             let wanted = Wanted { caller: caller()?.caller, provider, model: None };
             let page = Page::of(protocol, &|name| head.query(name));
-            Ok(answer(&models::encode(&object::models(&env, &wanted).await?, protocol, &page)))
+            Ok(answer(&models::encode(&object::models(&env, &object, &wanted).await?, protocol, &page)))
         }
         Route::Model { protocol, id } => {
-            Ok(answer(&models::encode_one(&object::model(&env, caller()?.caller, id).await?, protocol)))
+            Ok(answer(&models::encode_one(&object::model(&env, &shard(None), caller()?.caller, id).await?, protocol)))
         }
         Route::Show => {
             let caller = caller()?.caller;
             let body = Body::parse(read_body(request).await?)?;
-            Ok(answer(&models::show(&object::model(&env, caller, models::shown(&body)?).await?)))
+            Ok(answer(&models::show(&object::model(&env, &shard(None), caller, models::shown(&body)?).await?)))
         }
         Route::Balance(page) => {
             let balance = Balance { caller: caller()?.caller, page };
-            Ok(answer(&object::balance(&env, &balance).await?))
+            Ok(answer(&object::balance(&env, &shard(None), &balance).await?))
         }
         Route::Call(endpoint) => {
             let caller = caller()?;
+            let object = shard(endpoint.provider.as_deref());
             let body = read_body(request).await?;
             let mut call = match Call::read(endpoint, body, head, id, now().seconds()) {
                 Ok(call) => call,
                 // What is wrong with a request is nobody's business who may not send one.
-                Err(failure) => return Err(object::admitted(&env, caller.caller).await.err().unwrap_or(failure)),
+                Err(failure) => {
+                    return Err(object::admitted(&env, &object, caller.caller).await.err().unwrap_or(failure));
+                }
             };
             call.affinity = affinity::of(&call, head.header);
-            let provider = (head.header)("x-sluice-provider");
-            let inquiry = Inquiry::of(&call, caller, provider, (head.header)("cf-connecting-ip"))?;
+            let inquiry = Inquiry::of(&call, caller, named.clone(), (head.header)("cf-connecting-ip"))?;
             if (head.header)("x-sluice-explain").is_some() && inquiry.caller == Caller::Operator {
-                return Ok(answer(&object::explain(&env, &inquiry).await?));
+                return Ok(answer(&object::explain(&env, &object, &inquiry).await?));
             }
             let call = Rc::new(call);
             let agent = (head.header)("user-agent");
-            let io = Workerd::new(env, context, request.signal(), settings, inquiry, Rc::clone(&call), agent);
+            let io = Workerd::new(env, object, context, request.signal(), settings, inquiry, Rc::clone(&call), agent);
             answer_call(call, io).await
         }
     }

@@ -143,6 +143,11 @@ pub trait Upstream: Sync {
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure>;
     /// What a refusal means. Also called for an error inside a 200, with the status it would have had.
     fn classify(&self, refusal: Refusal<'_>, now: Millis) -> Fault;
+    /// What an answer tells of the account's allowances beside the answer.
+    fn windows(&self, headers: &[(String, String)], now: Millis) -> Vec<Window> {
+        let _ = (headers, now);
+        Vec::new()
+    }
     /// Ask what is left of the account's allowances.
     fn quota_request(&self, target: &Target) -> Option<HttpRequest> {
         let _ = target;

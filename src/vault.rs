@@ -113,6 +113,13 @@ impl Vault {
             .is_some_and(|previous| Some(previous.id.as_str()) == id && previous.id != self.current.id)
     }
 
+    /// That neither key has sealed it, if so. Says nothing of what is inside.
+    pub fn unknown_key(&self, sealed: &str) -> Option<VaultError> {
+        let id = sealed.split('.').nth(1)?;
+        let known = [Some(&self.current), self.previous.as_ref()].into_iter().flatten().any(|key| key.id == id);
+        (!known).then(|| VaultError::WrongKey(id.to_owned()))
+    }
+
     /// The same secret under the current key; `None` where it already is.
     pub fn reseal(&self, id: &str, kind: &str, sealed: &str, nonce: SealNonce) -> Result<Option<String>, VaultError> {
         let Opened { value, outdated } = self.open_bytes(id, kind, sealed)?;

@@ -1,18 +1,19 @@
 //! `/admin/api/accounts`: the accounts there are, and what the operator does with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::credential::{self, Given};
-use super::{Effect, Outcome, Reply, Request, only, unknown, wrong_method};
+use super::{Effect, Outcome, Reply, Request, only, probe, unknown, wrong_method};
 use crate::accounts::{self, Setup};
 use crate::control::Control;
 use crate::control::record::{Kind as AccountKind, Record, hint};
 use crate::fault::{Failure, Kind, Millis};
 use crate::pool::Standing;
+use crate::upstream::quota::Window;
 
 pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
     let done = match rest {
@@ -27,6 +28,7 @@ pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor
             "DELETE" => delete(control, request, id, actor),
             _ => Err(wrong_method(request, "GET, PATCH or DELETE")),
         },
+        [id, verb @ ("quota" | "test" | "refresh")] => return probe::handle(control, request, id, verb, actor),
         [id, verb @ ("cool" | "reset")] => {
             only(request, "POST")?;
             found(control, id, request.now)?;
@@ -42,7 +44,7 @@ pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor
     done.map(Outcome::from)
 }
 
-fn audit(actor: &str, action: &str, id: &str) -> Effect {
+pub fn audit(actor: &str, action: &str, id: &str) -> Effect {
     Effect::Audit { actor: actor.to_owned(), action: format!("account.{action}"), subject: id.to_owned() }
 }
 
@@ -74,6 +76,9 @@ pub struct View<'a> {
     updated: Option<Millis>,
     state: State,
     in_flight: usize,
+    /// What its provider has told of its allowances, and when.
+    quota: &'a [Window],
+    quota_at: Option<Millis>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +105,7 @@ fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
     let record = control.record(&account.id);
     let headers = setup.headers.iter().map(|(name, value)| (name.as_str(), hint(value))).collect();
     let look = control.look(&account.id, now);
+    let told = control.quota(&account.id);
     View {
         id: &account.id,
         provider: &account.provider,
@@ -125,6 +131,8 @@ fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
         updated: record.map(|record| record.updated),
         state: state(control, setup, record, &look.resting),
         in_flight: look.in_flight,
+        quota: told.map_or(&[], |told| &told.windows),
+        quota_at: told.map(|told| told.at),
     }
 }
 
@@ -133,9 +141,7 @@ fn state(control: &Control, setup: &Setup, record: Option<&Record>, resting: &[c
     if let Some(why) = record.and_then(|record| record.sign_in.clone()) {
         return plain("sign_in", Some(why));
     }
-    if record.is_some()
-        && let Some(why) = control.vault_problem()
-    {
+    if let Some(why) = record.and_then(|record| control.vault_problem(record)) {
         return plain("locked", Some(why));
     }
     if !setup.account.enabled {
@@ -158,7 +164,7 @@ fn state(control: &Control, setup: &Setup, record: Option<&Record>, resting: &[c
     state
 }
 
-fn found<'a>(control: &'a Control, id: &str, now: Millis) -> Result<View<'a>, Failure> {
+pub fn found<'a>(control: &'a Control, id: &str, now: Millis) -> Result<View<'a>, Failure> {
     control.setup(id).map(|setup| view(control, setup, now)).ok_or_else(|| nobody(id))
 }
 
@@ -260,27 +266,15 @@ fn check(record: &Record) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A free id: `openai-3`.
-fn free_id(control: &Control, provider: &str, taken: &BTreeSet<String>) -> String {
-    let mut number = 1_usize;
-    loop {
-        let id = format!("{provider}-{number}");
-        if control.setup(&id).is_none() && !taken.contains(&id) {
-            return id;
-        }
-        number += 1;
-    }
-}
-
 /// The record of a new account, not yet stored.
-pub fn begin(control: &Control, change: &Change, kind: AccountKind, now: Millis) -> Result<Record, Failure> {
+pub fn begin(control: &mut Control, change: &Change, kind: AccountKind, now: Millis) -> Result<Record, Failure> {
     let provider = change.provider.as_deref().ok_or_else(|| Failure::invalid("provider", "is missing"))?;
     let provider = accounts::canonical(provider);
     if provider.is_empty() || !provider.bytes().all(|c| c.is_ascii_alphanumeric() || b"-.".contains(&c)) {
         return Err(Failure::invalid("provider", "expected a name of letters, digits and dashes"));
     }
     let id = match &change.id {
-        None => free_id(control, &provider, &BTreeSet::new()),
+        None => control.free_id(&provider),
         Some(id)
             if id.len() <= 64
                 && !id.is_empty()

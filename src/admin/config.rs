@@ -88,7 +88,7 @@ fn wrong(problems: &[Problem]) -> Reply {
 }
 
 /// `/admin/api/route/explain`: whom a call would go to, and why, without calling anybody.
-pub fn explain(control: &Control, request: &Request<'_>) -> Result<Outcome, Failure> {
+pub fn explain(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Question {

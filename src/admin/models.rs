@@ -64,7 +64,7 @@ impl Shown {
 }
 
 /// Every name that leads somewhere: the operator's own first.
-pub fn models(control: &Control, request: &Request<'_>) -> Result<Reply, Failure> {
+pub fn models(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
     only(request, "GET")?;
     let wanted = Wanted { caller: Caller::Operator, provider: (request.query)("provider"), model: None };
     let listed = control.models(&wanted, request.now).map_err(|denied| denied.failure)?;

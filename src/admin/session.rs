@@ -22,6 +22,7 @@ pub fn handle(control: &mut Control, request: &Request<'_>) -> Result<Reply, Fai
     match request.method {
         "GET" => {
             let signed_in = authorize(control, request).is_ok();
+            let vault = control.vault_health();
             Ok(Reply::json(
                 200,
                 &json!({
@@ -29,10 +30,10 @@ pub fn handle(control: &mut Control, request: &Request<'_>) -> Result<Reply, Fai
                     "version": env!("CARGO_PKG_VERSION"),
                     "configured": {
                         "admin": request.admin_key.is_some(),
-                        "master": control.vault_problem().is_none(),
+                        "master": !matches!(vault.state, "missing" | "short"),
                         "api_key": control.has_own_key(),
                     },
-                    "problem": control.vault_problem().filter(|_| signed_in),
+                    "problem": vault.why.filter(|_| signed_in),
                 }),
             ))
         }

@@ -10,6 +10,7 @@ use crate::access::{self, Caller};
 use crate::call::Operation;
 use crate::clients::{self, Clients, Lapsed, Refusal};
 use crate::fault::Millis;
+use crate::ir::event::Usage;
 use crate::pool::{Ask, Attempt, Candidate, Settlement};
 use crate::prices::{Cost, Sold};
 
@@ -81,15 +82,24 @@ impl Control {
         inquiry: &Inquiry,
         candidates: &[Candidate],
         lease: u64,
+        hedged: bool,
         now: Millis,
     ) -> Result<(Payer, Vec<(String, String)>), Denied> {
-        let most = |candidate: &Candidate| {
-            let ceiling = |sold: &Sold<'_>| self.config.prices.ceiling(sold, inquiry.input_tokens, inquiry.max_output);
-            self.with_sold(&candidate.account, &candidate.provider, &candidate.model, ceiling)
-        };
         // One that has no price has the last word: it might be the one that answers.
-        let ceiling = candidates.iter().map(most).try_fold(0, |dearest: u64, most| Some(dearest.max(most?)));
-        let admission = self.clients.take(id, &wanted(inquiry), ceiling, lease, now)?;
+        let dearest = |output: u64| {
+            let most = |candidate: &Candidate| {
+                let ceiling = |sold: &Sold<'_>| self.config.prices.ceiling(sold, inquiry.input_tokens, output);
+                self.with_sold(&candidate.account, &candidate.provider, &candidate.model, ceiling)
+            };
+            candidates.iter().map(most).try_fold(0, |dearest: u64, most| Some(dearest.max(most?)))
+        };
+        // A second account may read the prompt for nothing.
+        let in_vain = if hedged { dearest(0) } else { Some(0) };
+        let ceiling = dearest(inquiry.max_output).zip(in_vain).map(|(most, more)| most.saturating_add(more));
+        let again = if hedged { inquiry.input_tokens } else { 0 };
+        let wanted = wanted(inquiry);
+        let wanted = clients::Ask { max_output: wanted.max_output.saturating_add(again), ..wanted };
+        let admission = self.clients.take(id, &wanted, ceiling, lease, now)?;
         let terms = self.clients.get(id).map(|token| token.terms.clone()).unwrap_or_default();
         let payer = Payer {
             id: id.to_owned(),
@@ -107,9 +117,18 @@ impl Control {
             self.with_sold(account, provider, model, |sold| self.config.prices.cost(&settlement.usage, sold))
         });
         // Nothing was used where nobody answered.
-        let cost = cost.filter(|_| settlement.usage.total() > 0).unwrap_or_default();
+        let mut cost = cost.filter(|_| settlement.usage.total() > 0).unwrap_or_default();
+        let mut tokens = settlement.usage.total();
+        // What another was asked in vain: how far it got nobody knows, but it has read the prompt.
+        let read = Usage { input: settlement.usage.prompt(), ..Usage::default() };
+        for Candidate { account, provider, model, .. } in &settlement.beaten {
+            let spent = self.with_sold(account, provider, model, |sold| self.config.prices.cost(&read, sold));
+            cost.micro = cost.micro.saturating_add(spent.micro);
+            cost.saved = cost.saved.saturating_add(spent.saved);
+            tokens = tokens.saturating_add(read.input);
+        }
         if settlement.done {
-            self.clients.settle(settlement.lease, cost.micro, settlement.usage.total(), now);
+            self.clients.settle(settlement.lease, cost.micro, tokens, now);
         }
         self.clients.expire(now);
         self.lost = self.lost.saturating_add(settlement.lost);

@@ -137,6 +137,9 @@ pub struct Grant {
     pub rules: Vec<Rule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
+    /// Without content for so long, another account is asked beside the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_ms: Option<u64>,
 }
 
 /// The client that a call is admitted as.

@@ -51,7 +51,8 @@ pub const AT_ONCE: usize = 5;
 
 impl Control {
     /// The models a caller may use.
-    pub fn models(&self, wanted: &Wanted, now: Millis) -> Result<Vec<Listed>, Denied> {
+    pub fn models(&mut self, wanted: &Wanted, now: Millis) -> Result<Vec<Listed>, Denied> {
+        self.gather();
         let payer = self.payer(&wanted.caller, now)?;
         let mut listed = match &wanted.model {
             Some(model) => vec![models::find(model, &self.faces)?],

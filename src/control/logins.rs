@@ -217,11 +217,4 @@ impl Control {
             self.setups.get(id).is_some_and(|setup| person(&setup.credential).as_ref() == Some(&wanted))
         })
     }
-
-    /// `codex-3`.
-    fn free_id(&self, provider: &str) -> String {
-        let taken = |id: &String| self.setups.contains_key(id) || self.records.contains_key(id);
-        let mut ids = (1_u32..).map(|number| format!("{provider}-{number}"));
-        ids.find(|id| !taken(id)).unwrap_or_else(|| provider.to_owned())
-    }
 }

@@ -59,6 +59,9 @@ impl Control {
         let Some(record) = self.records.get(account).filter(|record| record.renews()) else {
             return nothing("its credential cannot be renewed", true);
         };
+        if let Some(why) = self.vault_problem(record) {
+            return nothing(&why, false);
+        }
         let current = mark(&lent.access);
         let (refreshed, trouble) = (record.refreshed, record.trouble.as_ref());
         let expired = lent.is_stale(now);
@@ -80,6 +83,7 @@ impl Control {
     /// What is due by the clock. Those to be renewed are on their way with this.
     pub fn wake(&mut self, now: Millis) -> Wake {
         let renewed = self.records.values().filter(|record| record.enabled && record.renews());
+        let renewed = renewed.filter(|record| !self.is_locked(record));
         let standings = renewed.filter(|record| record.sign_in.is_none()).map(|record| Standing {
             account: &record.id,
             expires: record.expires,

@@ -199,6 +199,7 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Answered => "answered",
         Outcome::Cancelled => "left",
+        Outcome::Beaten => "beaten",
         Outcome::Failed(fault) => fault.name(),
     }
 }

@@ -1,5 +1,6 @@
 //! How providers and accounts have been doing lately. In memory only: it orders, it never forbids.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -78,6 +79,40 @@ impl Pace {
             self.tokens_per_second = mix(self.tokens_per_second, whole(tokens) / writing.as_secs_f64());
         }
     }
+}
+
+/// The latest times to a first content.
+#[derive(Debug, Clone, Default)]
+pub struct Firsts(VecDeque<u32>);
+
+/// Times kept, and how few say nothing.
+const FIRSTS: usize = 64;
+const FEW: usize = 20;
+/// Sooner nobody is asked twice, however fast everybody is.
+const SOONEST_MS: u32 = 50;
+
+impl Firsts {
+    pub fn learn(&mut self, ms: u64) {
+        if self.0.len() >= FIRSTS {
+            self.0.pop_front();
+        }
+        self.0.push_back(u32::try_from(ms).unwrap_or(u32::MAX));
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// The time that 95 of 100 of `times` do not exceed.
+pub fn p95(times: impl Iterator<Item = u32>) -> Option<u64> {
+    let mut times: Vec<u32> = times.collect();
+    if times.len() < FEW {
+        return None;
+    }
+    let at = (times.len() * 95).div_ceil(100).saturating_sub(1);
+    let (_, time, _) = times.select_nth_unstable(at);
+    Some(u64::from((*time).max(SOONEST_MS)))
 }
 
 fn whole(number: u64) -> f64 {

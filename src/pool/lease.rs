@@ -44,6 +44,7 @@ impl Lease {
             Outcome::Answered => 0,
             Outcome::Failed(_) => 1,
             Outcome::Cancelled => 2,
+            Outcome::Beaten => 4,
         };
         let mark = (slot, attempt.began, outcome);
         let seen = self.seen.contains(&mark);

@@ -23,6 +23,11 @@ impl Pool {
         )
     }
 
+    /// For a call of the operator's, which takes no place.
+    pub fn number(&mut self, now: Millis) -> u64 {
+        self.leases.number(now)
+    }
+
     /// Let `account` rest, or only its `model`. Whether there is such an account.
     pub fn cool(&mut self, account: &str, model: Option<&str>, wait: Duration, now: Millis) -> bool {
         let Some(&number) = self.ids.get(account) else { return false };

@@ -86,7 +86,7 @@ impl Pool {
         let (places, candidates) = self.commit(&choices, lease, now);
         self.leases.open(lease, places, now);
         self.tell(&choices, now);
-        Ok(Plan { lease, candidates })
+        Ok(Plan { lease, candidates, hedge_ms: None })
     }
 
     /// Others for a call whose candidates have all failed, as was reported; none if there are no others.

@@ -11,6 +11,8 @@ use crate::fault::Millis;
 
 /// Models of one account whose pace is kept.
 const PACES: usize = 64;
+/// Models of all providers whose first contents are timed.
+const GOALS: usize = 256;
 
 impl Pool {
     /// Take in what happened. The same report, sent again while its lease lasts, changes nothing. Returns whether there are [`Pool::changes`] to
@@ -44,8 +46,14 @@ impl Pool {
         // A clock ahead of ours, or none at all, must not make an attempt newer than its report.
         let began = if attempt.began == Millis::default() { now } else { attempt.began.min(now) };
         let breaker = self.breakers.get_mut(&attempt.provider);
+        let mut first = None;
         let changed = match &attempt.outcome {
             Outcome::Cancelled => false,
+            Outcome::Beaten => {
+                // It would have taken longer than that.
+                self.took(attempt, attempt.ms);
+                return;
+            }
             Outcome::Failed(fault) => {
                 if Breaker::is_bad(fault) {
                     self.breakers.entry(attempt.provider.clone()).or_default().count(true, now);
@@ -58,6 +66,7 @@ impl Pool {
                     if let Some(breaker) = breaker {
                         breaker.count(false, now);
                     }
+                    first = attempt.first_ms;
                     measure(&mut slot.pace, attempt, settlement, began, now);
                 }
                 if let Some(key) = bind {
@@ -72,6 +81,16 @@ impl Pool {
         if changed {
             self.unsaved.insert(rows::Key::Account(attempt.account.clone()));
             self.refresh(number, now);
+        }
+        if let Some(ms) = first {
+            self.took(attempt, ms);
+        }
+    }
+
+    fn took(&mut self, attempt: &Attempt, ms: u64) {
+        let goal = (attempt.provider.clone(), attempt.model.clone());
+        if self.firsts.len() < GOALS || self.firsts.contains_key(&goal) {
+            self.firsts.entry(goal).or_default().learn(ms);
         }
     }
 

@@ -48,6 +48,9 @@ pub struct Route {
     /// Within each tier, the cheapest or fastest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sort: Option<Sort>,
+    /// Ask a second account where the first is silent for longer than 95 of 100 calls are; the first content wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<bool>,
     /// For what the client does not say.
     #[serde(default, skip_serializing_if = "Parameters::is_empty")]
     pub defaults: Parameters,

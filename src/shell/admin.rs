@@ -9,9 +9,11 @@ use worker::web_sys::{Request, Response};
 use super::pool::Core;
 use super::settings::Settings;
 use super::{ledger, now, platform, split};
-use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, Stream, logins};
+use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, Stream, logins, restore};
 use crate::call::unescape;
+use crate::control::copies;
 use crate::fault::{Failure, Kind};
+use crate::shard;
 
 /// Handle one request. What has changed is stored before anything else sees it.
 pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Response> {
@@ -54,12 +56,23 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
         Outcome::Stream(Stream::Tail) => return Ok(core.tail.open(request)),
         Outcome::Errand(errand) => run(core, errand).await,
     };
+    let mut copied = 0;
     for effect in &reply.effects {
-        perform(core, effect).await;
+        match effect {
+            // An import is more than one request may ask of KV: the clock goes on with it.
+            Effect::Mirror { account } if copied >= copies::AT_ONCE => core.control.borrow_mut().owe_copy(account),
+            Effect::Mirror { .. } => {
+                copied += 1;
+                perform(core, effect).await;
+            }
+            Effect::Audit { .. } => perform(core, effect).await,
+        }
     }
     if reply.effects.iter().any(|effect| matches!(effect, Effect::Mirror { .. })) {
         core.look_soon().await;
     }
+    core.persist()?;
+    core.call_up()?;
     Ok(respond(reply))
 }
 
@@ -77,6 +90,10 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
             let asked = core.survey(&whose).await;
             admin::models::asked(&core.control.borrow(), &whose, &asked)
         }
+        Errand::Recall { cursor, dry, actor } => recall(core, cursor, dry, actor).await,
+        Errand::Quota { account } => core.quota(&account).await,
+        Errand::Test { account, model, effects } => core.test(&account, &model, effects).await,
+        Errand::Renew { account, effects } => core.renew_now(&account, effects).await,
         Errand::Books { statement, shape } => {
             let rows = ledger::run(&core.env, &[statement]).await;
             let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
@@ -84,6 +101,20 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
                 worker::console_error!("the books: {error}");
             }
             admin::usage::finish(&mut core.control.borrow_mut(), &shape, rows)
+        }
+    }
+}
+
+/// Take accounts from their copies, a page at a time.
+async fn recall(core: &Rc<Core>, cursor: Option<String>, dry: bool, actor: String) -> Reply {
+    let page =
+        platform::copies(&core.env, &shard::copies(&core.name), cursor).await.map_err(|error| format!("{error:?}"));
+    let page = page.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+    match page {
+        Ok(page) => restore::restored(&mut core.control.borrow_mut(), &page, dry, actor),
+        Err(error) => {
+            worker::console_error!("copies in KV: {error}");
+            Reply::failure(&Failure::new(Kind::Overloaded, "the copies in KV could not be read"))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use worker::web_sys::AbortSignal;
 use worker::{Context, Env};
@@ -30,6 +31,8 @@ pub struct Workerd {
     /// Aborted when the client has left.
     pub client: AbortSignal,
     env: Env,
+    /// The object that decides about this call.
+    object: String,
     inquiry: Inquiry,
     grant: OnceCell<Grant>,
     leads: RefCell<Vec<Lead>>,
@@ -47,8 +50,10 @@ pub struct Workerd {
 }
 
 impl Workerd {
+    #[expect(clippy::too_many_arguments, reason = "what a call is made of, each once")]
     pub fn new(
         env: Env,
+        object: String,
         context: Context,
         client: AbortSignal,
         settings: Rc<Settings>,
@@ -61,6 +66,7 @@ impl Workerd {
             context,
             client,
             env,
+            object,
             inquiry,
             grant: OnceCell::new(),
             leads: RefCell::default(),
@@ -150,7 +156,7 @@ impl Workerd {
     /// The candidate with another token than `refused`.
     async fn renewed(&self, candidate: &Candidate, refused: &str) -> Result<Target, Fault> {
         let wish = Wish { account: candidate.account.clone(), refused: mark(refused) };
-        object::refresh(&self.env, &wish).await?.target(candidate).ok_or(Fault::Unauthorized)
+        object::refresh(&self.env, &self.object, &wish).await?.target(candidate).ok_or(Fault::Unauthorized)
     }
 
     /// What a break after the commitment means for the account that answered.
@@ -180,12 +186,12 @@ impl Io for Workerd {
     }
 
     async fn plan(&self) -> Result<Plan, Failure> {
-        let mut grant = object::plan(&self.env, &self.inquiry).await.map_err(|denied| {
+        let mut grant = object::plan(&self.env, &self.object, &self.inquiry).await.map_err(|denied| {
             let _ = self.refused.set(denied.headers);
             denied.failure
         })?;
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
-        let plan = Plan { lease: grant.lease, candidates };
+        let plan = Plan { lease: grant.lease, candidates, hedge_ms: grant.hedge_ms };
         self.leads.replace(std::mem::take(&mut grant.leads));
         // Once a call; a second plan would not be asked for.
         let _ = self.grant.set(grant);
@@ -195,10 +201,14 @@ impl Io for Workerd {
     async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
         self.calls.set(self.calls.get().saturating_add(1));
         let stranded = Stranded { inquiry: self.inquiry.clone(), so_far };
-        let leads = object::more(&self.env, &stranded).await;
+        let leads = object::more(&self.env, &self.object, &stranded).await;
         let candidates = leads.iter().map(|lead| lead.candidate.clone()).collect();
         self.leads.borrow_mut().extend(leads);
         candidates
+    }
+
+    async fn pause(&self, ms: u64) {
+        worker::Delay::from(Duration::from_millis(ms)).await;
     }
 
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
@@ -255,16 +265,16 @@ impl Io for Workerd {
         }
         settlement.lost = if settlement.done { ledger::lost() } else { 0 };
         let book = settlement.done.then(|| self.book(&settlement));
-        let env = self.env.clone();
+        let (env, object) = (self.env.clone(), self.object.clone());
         self.context.wait_until(async move {
-            let receipt = object::report(&env, &settlement).await;
+            let receipt = object::report(&env, &object, &settlement).await;
             if let Some(book) = book {
                 // Without a receipt the call is still a line: what it cost is not known here.
                 let receipt = receipt.unwrap_or_default();
                 let lapsed = receipt.lapsed.iter().map(Entry::lapsed);
                 let entries: Vec<Entry> = lapsed.chain([book(&receipt)]).collect();
                 if receipt.heard {
-                    object::tell(&env, &Told { rows: entries.iter().map(Entry::row).collect() }).await;
+                    object::tell(&env, &object, &Told { rows: entries.iter().map(Entry::row).collect() }).await;
                 }
                 ledger::write(&env, &entries).await;
             }

@@ -17,62 +17,62 @@ use crate::control::renewal;
 use crate::fault::{Failure, Fault};
 use crate::json::Json;
 use crate::models::Listed;
-use crate::pool::{Denial, Settlement, shard};
+use crate::pool::{Denial, Settlement};
 
 /// Why nothing was heard. The reason is in the log.
 struct Deaf;
 
 /// One round trip.
-async fn ask<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Serialize) -> Result<T, Deaf> {
+async fn ask<T: DeserializeOwned>(env: &Env, object: &str, path: &str, body: &impl Serialize) -> Result<T, Deaf> {
     let failed = |why: &dyn std::fmt::Debug| {
         worker::console_error!("the object: {path}: {why:?}");
         Deaf
     };
     let body = serde_json::to_string(body).map_err(|error| failed(&error))?;
-    let text = platform::ask_pool(env, &shard(""), path, &body).await.map_err(|error| failed(&error))?;
+    let text = platform::ask_pool(env, object, path, &body).await.map_err(|error| failed(&error))?;
     serde_json::from_str(&text).map_err(|error| failed(&error))
 }
 
 /// An answer that may be a denial.
-async fn decided<T: DeserializeOwned>(env: &Env, path: &str, body: &impl Serialize) -> Result<T, Denied> {
-    let answer: Result<Result<T, Denied>, Deaf> = ask(env, path, body).await;
+async fn decided<T: DeserializeOwned>(env: &Env, object: &str, path: &str, body: &impl Serialize) -> Result<T, Denied> {
+    let answer: Result<Result<T, Denied>, Deaf> = ask(env, object, path, body).await;
     answer.unwrap_or_else(|Deaf| Err(Denial::Unavailable.failure(super::now()).into()))
 }
 
-pub async fn plan(env: &Env, inquiry: &Inquiry) -> Result<Grant, Denied> {
-    decided(env, "/plan", inquiry).await
+pub async fn plan(env: &Env, object: &str, inquiry: &Inquiry) -> Result<Grant, Denied> {
+    decided(env, object, "/plan", inquiry).await
 }
 
 /// Nobody, where nothing is heard: what has failed so far is answer enough.
-pub async fn more(env: &Env, stranded: &Stranded) -> Vec<Lead> {
-    decided(env, "/more", stranded).await.unwrap_or_default()
+pub async fn more(env: &Env, object: &str, stranded: &Stranded) -> Vec<Lead> {
+    decided(env, object, "/more", stranded).await.unwrap_or_default()
 }
 
 /// JSON of what [`plan`] would answer, and why.
-pub async fn explain(env: &Env, inquiry: &Inquiry) -> Result<Vec<u8>, Failure> {
-    let explained: Json = decided(env, "/explain", inquiry).await.map_err(|denied| denied.failure)?;
+pub async fn explain(env: &Env, object: &str, inquiry: &Inquiry) -> Result<Vec<u8>, Failure> {
+    let explained: Json = decided(env, object, "/explain", inquiry).await.map_err(|denied| denied.failure)?;
     Ok(explained.get().as_bytes().to_vec())
 }
 
-pub async fn balance(env: &Env, balance: &Balance) -> Result<Vec<u8>, Failure> {
-    let shown: Json = decided(env, "/balance", balance).await.map_err(|denied| denied.failure)?;
+pub async fn balance(env: &Env, object: &str, balance: &Balance) -> Result<Vec<u8>, Failure> {
+    let shown: Json = decided(env, object, "/balance", balance).await.map_err(|denied| denied.failure)?;
     Ok(shown.get().as_bytes().to_vec())
 }
 
-pub async fn report(env: &Env, settlement: &Settlement) -> Option<Receipt> {
+pub async fn report(env: &Env, object: &str, settlement: &Settlement) -> Option<Receipt> {
     // Lost, it costs a place until the lease ends, and a budget what was held.
-    let told: Result<Receipt, Deaf> = ask(env, "/report", settlement).await;
+    let told: Result<Receipt, Deaf> = ask(env, object, "/report", settlement).await;
     told.ok()
 }
 
 /// Let those hear who listen.
-pub async fn tell(env: &Env, told: &Told) {
-    let _: Result<(), Deaf> = ask(env, "/tell", told).await;
+pub async fn tell(env: &Env, object: &str, told: &Told) {
+    let _: Result<(), Deaf> = ask(env, object, "/tell", told).await;
 }
 
 /// The operator's API, which the object answers by itself.
-pub async fn operate(env: &Env, request: &Request) -> Response {
-    match platform::forward(env, &shard(""), request).await {
+pub async fn operate(env: &Env, object: &str, request: &Request) -> Response {
+    match platform::forward(env, object, request).await {
         Ok(response) => response,
         Err(error) => {
             worker::console_error!("the object: /admin/api: {error:?}");
@@ -82,8 +82,8 @@ pub async fn operate(env: &Env, request: &Request) -> Response {
 }
 
 /// Another token for `account` than the one of this mark.
-pub async fn refresh(env: &Env, wish: &Wish) -> Result<Lent, Fault> {
-    match ask::<Result<Lent, renewal::Denied>>(env, "/refresh", wish).await {
+pub async fn refresh(env: &Env, object: &str, wish: &Wish) -> Result<Lent, Fault> {
+    match ask::<Result<Lent, renewal::Denied>>(env, object, "/refresh", wish).await {
         Ok(Ok(lent)) => Ok(lent),
         Ok(Err(denied)) if denied.ended => Err(Fault::Unauthorized),
         // It is the sign-in service that is busy; in a while the account is as good as it was.
@@ -92,23 +92,23 @@ pub async fn refresh(env: &Env, wish: &Wish) -> Result<Lent, Fault> {
 }
 
 /// Let the object do what is due.
-pub async fn wake(env: &Env) {
-    let _: Result<(), Deaf> = ask(env, "/wake", &()).await;
+pub async fn wake(env: &Env, object: &str) {
+    let _: Result<(), Deaf> = ask(env, object, "/wake", &()).await;
 }
 
-pub async fn models(env: &Env, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {
-    decided(env, "/models", wanted).await.map_err(|denied| denied.failure)
+pub async fn models(env: &Env, object: &str, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {
+    decided(env, object, "/models", wanted).await.map_err(|denied| denied.failure)
 }
 
-pub async fn model(env: &Env, caller: Caller, model: String) -> Result<Listed, Failure> {
-    let found = models(env, &Wanted { caller, provider: None, model: Some(model.clone()) }).await?;
+pub async fn model(env: &Env, object: &str, caller: Caller, model: String) -> Result<Listed, Failure> {
+    let found = models(env, object, &Wanted { caller, provider: None, model: Some(model.clone()) }).await?;
     found.into_iter().next().ok_or_else(|| crate::route::unknown(&model))
 }
 
 /// Whether the caller may call at all.
-pub async fn admitted(env: &Env, caller: Caller) -> Result<(), Failure> {
+pub async fn admitted(env: &Env, object: &str, caller: Caller) -> Result<(), Failure> {
     match caller {
         Caller::Operator => Ok(()),
-        Caller::Key(_) => decided(env, "/admit", &caller).await.map_err(|denied| denied.failure),
+        Caller::Key(_) => decided(env, object, "/admit", &caller).await.map_err(|denied| denied.failure),
     }
 }

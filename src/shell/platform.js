@@ -48,6 +48,15 @@ export async function mirror(env, key, value) {
   await (value === undefined ? env.KV.delete(key) : env.KV.put(key, value));
 }
 
+/** Values in KV whose names begin with `prefix`, a hundred at a time, as JSON text. */
+export async function copies(env, prefix, cursor) {
+  const { keys, cursor: next, list_complete: complete } = await env.KV.list({ prefix, cursor, limit: 100 });
+  const names = keys.map(({ name }) => name);
+  const values = names.length === 0 ? new Map() : await env.KV.get(names);
+  const found = [...values].filter(([, value]) => value !== null);
+  return JSON.stringify({ copies: found.map(([name, value]) => [name.slice(prefix.length), value]), next: complete ? null : next });
+}
+
 /** A response of bytes. Names and values alternate in `headers`. */
 export function respond(status, headers, body) {
   return streamed(status, headers, body.length === 0 ? null : body.slice());

@@ -17,6 +17,9 @@ extern "C" {
     pub async fn forward(env: &Env, name: &str, request: &Request) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub async fn mirror(env: &Env, key: &str, value: Option<String>) -> Result<(), JsValue>;
+    /// `{copies: [[name, value]], cursor}`; `None`: that was all.
+    #[wasm_bindgen(catch)]
+    pub async fn copies(env: &Env, prefix: &str, cursor: Option<String>) -> Result<String, JsValue>;
     #[wasm_bindgen(catch)]
     pub async fn books(env: &Env, statements: &str) -> Result<String, JsValue>;
     pub fn respond(status: u16, headers: Vec<String>, body: &[u8]) -> Response;

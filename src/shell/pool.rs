@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use worker::js_sys::Promise;
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
+use super::queue::Waiter;
 use super::settings::Settings;
 use super::tail::Tail;
 use super::{admin, now};
+use crate::accounts::Setup;
 use crate::control::Control;
 use crate::control::billing::Receipt;
-use crate::control::inquiry::Inquiry;
 use crate::control::lists::Whose;
 use crate::control::news::Told;
 use crate::fault::Millis;
@@ -25,6 +26,8 @@ pub struct Pool(Rc<Core>);
 /// What outlives one request to the object.
 pub struct Core {
     pub state: State,
+    /// Of this object.
+    pub name: String,
     pub env: Env,
     pub sql: SqlStorage,
     pub control: RefCell<Control>,
@@ -33,6 +36,8 @@ pub struct Core {
     /// Sign-ins that somebody is going on with.
     pub logins: RefCell<HashSet<String>>,
     pub tail: Tail,
+    /// Calls that wait for a place.
+    pub waiters: RefCell<HashMap<u64, Waiter>>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +50,10 @@ impl DurableObject for Pool {
     fn new(state: State, env: Env) -> Self {
         let sql = state.storage().sql();
         let settings = Settings::of(&env);
-        let control = Control::new(settings.accounts.clone(), settings.vault(), settings.api_key.is_some());
+        let name = state.id().name().unwrap_or_default();
+        let own = |setup: &&Setup| settings.shards.holds(&name, &setup.account.provider);
+        let own = settings.accounts.iter().filter(own).cloned().collect();
+        let control = Control::new(own, settings.vault(), settings.api_key.is_some());
         let mut control = control.at(settings.addresses);
         match saved(&sql) {
             Ok(rows) => {
@@ -56,8 +64,9 @@ impl DurableObject for Pool {
             // Cooldowns are relearnt from the next refusal; nobody is locked out meanwhile.
             Err(error) => worker::console_error!("the object's storage: {error}"),
         }
-        let (control, flights, logins) = (RefCell::new(control), RefCell::default(), RefCell::default());
-        Self(Rc::new(Core { state, env, sql, control, flights, logins, tail: Tail::new() }))
+        let control = RefCell::new(control);
+        let (flights, logins, waiters) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self(Rc::new(Core { state, name, env, sql, control, flights, logins, tail: Tail::new(), waiters }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -74,15 +83,12 @@ impl DurableObject for Pool {
             }
             _ => {}
         }
+        if request.path() == "/plan" {
+            return Response::ok(core.plan(&read(&body)?, request.inner().signal()).await?);
+        }
         let reply = {
             let mut control = core.control.borrow_mut();
             match request.path().as_str() {
-                "/plan" => {
-                    let inquiry: Inquiry = read(&body)?;
-                    let planned = control.plan(&inquiry, now());
-                    core.tail.say(|| control.begun(&inquiry, &planned, now()));
-                    text(&planned)
-                }
                 "/more" => text(&control.more(&read(&body)?, now())),
                 "/report" => {
                     let receipt = control.report(&read(&body)?, now());
@@ -101,6 +107,7 @@ impl DurableObject for Pool {
             }?
         };
         core.persist()?;
+        core.call_up()?;
         Response::ok(reply)
     }
 
@@ -132,6 +139,12 @@ impl Core {
         for account in &resealed {
             self.mirror(account).await;
         }
+        let owed = self.control.borrow_mut().owed_copies();
+        for account in &owed {
+            self.mirror(account).await;
+        }
+        // Not before: a copy is made twice rather than never.
+        self.persist()?;
         Ok(())
     }
 
@@ -153,7 +166,7 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> worker::Result<T> {
     json::decode(body).map_err(|error| error.to_string().into())
 }
 
-fn text(reply: &impl Serialize) -> worker::Result<String> {
+pub fn text(reply: &impl Serialize) -> worker::Result<String> {
     Ok(serde_json::to_string(reply)?)
 }
 

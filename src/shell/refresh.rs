@@ -16,6 +16,7 @@ use crate::control::inquiry::Lent;
 use crate::control::renewal::{Boarding, Denied, Takeoff};
 use crate::oauth::{self, Follow, RefreshFault, Renewal, refresh_request, refreshed};
 use crate::refresh::Wake;
+use crate::shard;
 use crate::upstream::Credential;
 
 /// What a Worker asks when a token does not serve.
@@ -151,8 +152,10 @@ impl Core {
     /// Copy an account to where it outlives the object.
     pub async fn mirror(&self, account: &str) {
         let value = self.control.borrow().record(account).and_then(|record| serde_json::to_string(record).ok());
-        if let Err(error) = platform::mirror(&self.env, &format!("account/{account}"), value).await {
+        if let Err(error) = platform::mirror(&self.env, &format!("{}{account}", shard::copies(&self.name)), value).await
+        {
             worker::console_error!("mirror of account {account}: {error:?}");
+            self.control.borrow_mut().owe_copy(account);
         }
     }
 

@@ -10,6 +10,7 @@ use super::platform;
 use crate::accounts::address::{self, Addresses};
 use crate::accounts::{self, Setup};
 use crate::filter::masks;
+use crate::shard::Shards;
 use crate::upstream::Secret;
 use crate::vault::{Vault, VaultError};
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub accounts: Vec<Setup>,
     /// Where accounts may be.
     pub addresses: Addresses,
+    /// Providers with an object of their own.
+    pub shards: Shards,
     /// What sign-ins are set up with.
     sign_ins: HashMap<String, Secret>,
     /// A provider that sends nothing for so long has stalled.
@@ -89,6 +92,7 @@ impl Settings {
             previous_master_key: secret("SLUICE_MASTER_KEY_PREVIOUS"),
             accounts: found.setups,
             addresses: Addresses::of(get(address::VARIABLE).as_deref()),
+            shards: Shards::of(&get("SLUICE_SHARDS").unwrap_or_default()),
             sign_ins: names
                 .iter()
                 .filter(|name| ["_CLIENT_ID", "_CLIENT_SECRET", "_AUTH_URL"].iter().any(|end| name.ends_with(end)))

@@ -2,6 +2,10 @@
 
 mod balance;
 mod billing;
+mod copies;
+mod queue;
+mod quota;
+mod vault;
 
 use super::upstreams::setups;
 use crate::access::Caller;

@@ -28,6 +28,7 @@ fn entry(model: &str) -> Entry {
         outcome,
         began: Millis(AT.0 + began),
         ms: 90,
+        windows: Vec::new(),
         first_ms: Some(40),
     };
     let limited = Outcome::Failed(Fault::RateLimited { wait: None, scope: Scope::Model });

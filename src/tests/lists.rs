@@ -35,13 +35,13 @@ fn answer(control: &mut Control, whose: &Whose, now: u64, ids: Result<&[&str], &
     surveys.into_iter().map(|survey| survey.account).collect()
 }
 
-fn ids(control: &Control) -> Vec<String> {
+fn ids(control: &mut Control) -> Vec<String> {
     let wanted = Wanted { caller: Caller::Operator, provider: None, model: None };
     control.models(&wanted, Millis(0)).unwrap().into_iter().map(|model| model.id).collect()
 }
 
 /// Tiers of `provider/model`.
-fn goals(control: &Control, model: &str) -> Vec<Vec<String>> {
+fn goals(control: &mut Control, model: &str) -> Vec<Vec<String>> {
     let inquiry = Inquiry::about(Caller::Operator, model.to_owned(), Protocol::Chat, Operation::Generate);
     let Ok(explained) = control.explain(&inquiry, Millis(0)) else { return Vec::new() };
     let mut tiers: Vec<Vec<String>> = Vec::new();
@@ -143,7 +143,7 @@ fn a_name_without_its_date_or_tag_is_the_listed_one() {
     answer(control, &Whose::All, 0, Ok(list));
     let known = control.setups().map(|setup| setup.account.provider.clone()).collect::<Vec<_>>();
     assert_eq!(known, ["anthropic", "ollama"]);
-    let face = |name: &str, model: &str| {
+    let mut face = |name: &str, model: &str| {
         let wanted = Wanted { caller: Caller::Operator, provider: None, model: Some(format!("{name}/{model}")) };
         control.models(&wanted, Millis(0)).unwrap().remove(0).offer.map(|offer| offer.id)
     };
@@ -183,7 +183,7 @@ fn lists_outlive_the_object_and_end_with_the_last_account() {
     assert!(rows.iter().all(|(_, value)| !value.contains("gsk_0123456789")));
     let mut second = Control::new(Vec::new(), vault(), true);
     assert!(second.load(rows, Millis(1)).is_empty());
-    assert_eq!(ids(&second), ["one", "two"]);
+    assert_eq!(ids(&mut second), ["one", "two"]);
     assert!(!second.has_lists_due(Millis(HOUR)));
     assert_eq!(answer(&mut second, &Whose::Account("groq-2".to_owned()), 1, Ok(&["three"])), ["groq-2"]);
     second.changes();
@@ -193,7 +193,7 @@ fn lists_outlive_the_object_and_end_with_the_last_account() {
     let gone: Vec<_> = second.changes().into_iter().filter(|row| row.key.starts_with("list/")).collect();
     assert_eq!(gone.len(), 1);
     assert_eq!((gone[0].key.as_str(), &gone[0].value), ("list/groq", &None));
-    assert_eq!(ids(&second), ["one", "two"], "what the other address has");
+    assert_eq!(ids(&mut second), ["one", "two"], "what the other address has");
     let mut broken = Control::new(Vec::new(), vault(), true);
     assert_eq!(broken.load([("list/groq".to_owned(), "{".to_owned())], Millis(0)).len(), 1);
 }

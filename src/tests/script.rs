@@ -3,6 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,11 +22,28 @@ use crate::pump::failure_of;
 use crate::upstream::{Secret, Target};
 
 /// The rest of a provider's body: chunks, perhaps an error.
-pub struct Body(pub VecDeque<Result<Bytes, StreamError>>);
+#[derive(Default)]
+pub struct Body {
+    pub chunks: VecDeque<Result<Bytes, StreamError>>,
+    /// How often a reader is told to wait before each of them.
+    pub slow: usize,
+}
 
 impl Source for Body {
     async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
-        self.0.pop_front()
+        let mut waits = self.slow;
+        poll_fn(|context| {
+            context.waker().wake_by_ref();
+            match waits.checked_sub(1) {
+                Some(left) => {
+                    waits = left;
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
+            }
+        })
+        .await;
+        self.chunks.pop_front()
     }
 }
 
@@ -34,7 +53,7 @@ pub type Answer = Result<HttpResponse<Body>, Fault>;
 pub fn answer(status: u16, content_type: &str, chunks: &[&str]) -> Answer {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
     let body = chunks.iter().map(|chunk| Ok(Bytes::copy_from_slice(chunk.as_bytes()))).collect();
-    Ok(HttpResponse { status, headers, body: Body(body) })
+    Ok(HttpResponse { status, headers, body: Body { chunks: body, slow: 0 } })
 }
 
 pub fn sse(chunks: &[&str]) -> Answer {
@@ -52,7 +71,13 @@ pub fn with_header(mut answer: Answer, name: &str, value: &str) -> Answer {
 
 /// The body ends in an error instead of an end.
 pub fn breaking(mut answer: Answer, error: StreamError) -> Answer {
-    answer.iter_mut().for_each(|answer| answer.body.0.push_back(Err(error.clone())));
+    answer.iter_mut().for_each(|answer| answer.body.chunks.push_back(Err(error.clone())));
+    answer
+}
+
+/// Each chunk, and the end, is late by so many looks.
+pub fn slow(mut answer: Answer, looks: usize) -> Answer {
+    answer.iter_mut().for_each(|answer| answer.body.slow = looks);
     answer
 }
 
@@ -63,6 +88,8 @@ pub struct Script {
     pub answers: RefCell<VecDeque<Answer>>,
     /// Who plans and hears the reports; without one the candidates are the plan.
     pub pool: Option<RefCell<Pool>>,
+    /// When a second is asked beside the first.
+    pub hedge_ms: Option<u64>,
     /// Accounts that cannot be resolved.
     pub lost: Vec<(&'static str, Fault)>,
     /// Credentials that a refresh brings, in turn.
@@ -101,8 +128,16 @@ impl Io for Script {
         };
         match &self.denial {
             Some(denial) => Err(denial.failure(self.now())),
-            None => Ok(Plan { lease: 7, candidates: self.candidates.iter().map(candidate).collect() }),
+            None => Ok(Plan {
+                lease: 7,
+                candidates: self.candidates.iter().map(candidate).collect(),
+                hedge_ms: self.hedge_ms,
+            }),
         }
+    }
+
+    async fn pause(&self, ms: u64) {
+        assert_eq!(Some(ms), self.hedge_ms);
     }
 
     async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
@@ -229,6 +264,7 @@ impl Script {
             Outcome::Answered => "answered".to_owned(),
             Outcome::Failed(fault) => fault.name().to_owned(),
             Outcome::Cancelled => "cancelled".to_owned(),
+            Outcome::Beaten => "beaten".to_owned(),
         };
         let reports = self.reports.borrow();
         assert!(reports.iter().all(|report| report.lease == if self.denial.is_some() { 0 } else { 7 }));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::quota::{self, Window};
 use super::refusal::{self, Means, Reading};
 use super::{Payload, Refusal, Target, Upstream, anthropic, ask, bearer, post};
-use crate::call::{Call, HttpRequest, Operation};
+use crate::call::{Call, HttpRequest, Operation, header};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
 use crate::protocol::{Outbound, messages::Messages};
@@ -59,6 +59,10 @@ impl Upstream for Claude {
         refusal::classify(refused, REFUSALS, now)
     }
 
+    fn windows(&self, headers: &[(String, String)], _: Millis) -> Vec<Window> {
+        unified(headers)
+    }
+
     fn quota_request(&self, target: &Target) -> Option<HttpRequest> {
         let base = target.base_url.as_deref().unwrap_or("https://api.anthropic.com");
         let url = format!("{}/api/oauth/usage", base.strip_suffix("/v1").unwrap_or(base));
@@ -105,6 +109,26 @@ fn read(key: &str, window: &Value) -> Option<Window> {
     };
     let resets = window.get("resets_at").and_then(quota::moment);
     Some(Window::fraction(&name, number("utilization")? / 100.0, resets))
+}
+
+/// `anthropic-ratelimit-unified-5h-utilization: 0.23` and `-5h-reset`, in epoch seconds; `7d_opus-` is one family's.
+fn unified(headers: &[(String, String)]) -> Vec<Window> {
+    const PREFIX: &str = "anthropic-ratelimit-unified-";
+    let used = headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)));
+    let windows = used.filter_map(|(name, value)| {
+        let window = name.strip_suffix("-utilization")?;
+        let resets = header(headers, &format!("{PREFIX}{window}-reset"));
+        let resets =
+            resets.and_then(|text| quota::moment(&text.trim().parse::<u64>().map_or(text.into(), Value::from)));
+        let (length, family) = window.split_once('_').unwrap_or((window, ""));
+        let name = match length {
+            "5h" => named("5 hours", family),
+            "7d" => named("7 days", family),
+            _ => window.replace(['_', '-'], " "),
+        };
+        Some(Window::fraction(&name, value.trim().parse().ok()?, resets))
+    });
+    quota::bounded(windows)
 }
 
 fn named(length: &str, rest: &str) -> String {

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::quota::{self, Window};
 use super::refusal::{self, Means, Reading};
 use super::{Payload, Refusal, Target, Upstream, ask, bearer, post};
-use crate::call::{Call, HttpRequest};
+use crate::call::{Call, HttpRequest, header};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::{Extras, PartKind, Protocol, Request, ToolKind};
 use crate::json::{Body, Text};
@@ -129,6 +129,10 @@ impl Upstream for Codex {
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {
         refusal::classify(refused, REFUSALS, now)
+    }
+
+    fn windows(&self, headers: &[(String, String)], now: Millis) -> Vec<Window> {
+        quota::bounded(["primary", "secondary"].iter().filter_map(|which| told(headers, which, now)))
     }
 
     fn quota_request(&self, target: &Target) -> Option<HttpRequest> {
@@ -246,6 +250,17 @@ fn rewritten(raw: &[u8], sign: &[u8], edit: impl Fn(&Body) -> Option<(&'static s
         }
     }
     changed.then(|| format!("[{}]", items.join(",")))
+}
+
+/// `x-codex-primary-used-percent`, `-window-minutes`, `-reset-at` in epoch seconds or `-reset-after-seconds`.
+fn told(headers: &[(String, String)], which: &str, now: Millis) -> Option<Window> {
+    let text = |what: &str| header(headers, &format!("x-codex-{which}-{what}")).map(str::trim);
+    let number = |what: &str| text(what)?.parse::<u64>().ok();
+    let used: f64 = text("used-percent")?.parse().ok()?;
+    let length = number("window-minutes").map_or_else(|| which.to_owned(), |m| quota::length(m.saturating_mul(60)));
+    let after = number("reset-after-seconds").map(|s| now.plus(std::time::Duration::from_secs(s)));
+    let at = number("reset-at").map(|s| Millis(s.saturating_mul(1000)));
+    Some(Window::fraction(&length, used / 100.0, at.or(after)))
 }
 
 /// `{"primary_window": {"used_percent", "limit_window_seconds", "reset_at" | "reset_after_seconds"}, "secondary_window"}`.

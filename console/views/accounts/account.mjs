@@ -47,7 +47,7 @@ function Quota({ account }) {
   const [asked, setAsked] = useState();
   const quota = asked ?? account.quota;
   const ask = async () => {
-    const { ok, value } = await attempt(() => api('GET', `accounts/${encodeURIComponent(account.id)}/quota`));
+    const { ok, value } = await attempt(() => api('POST', `accounts/${encodeURIComponent(account.id)}/quota`));
     if (ok) setAsked(value?.quota ?? value?.items ?? value ?? []);
   };
   return html`<${Card} title=${t('Quota')} note=${t('as the provider tells it')} actions=${html`<${Button} small onClick=${ask}>${t('Ask now')}<//>`}>

@@ -80,10 +80,11 @@ fn the_schema_agrees_with_what_is_taken() {
     let members = |value: &Value| -> Vec<String> { value["properties"].as_object().unwrap().keys().cloned().collect() };
     // Every member that the types have, and none that they have not: what one does not know the other refuses.
     let full = json!({
-        "routes": {"a": {"tiers": [[{"model": "x/y", "weight": 1, "account": "g"}]], "strategy": "least_used", "sort": "latency",
+        "routes": {"a": {"tiers": [[{"model": "x/y", "weight": 1, "account": "g"}]], "strategy": "least_used", "sort": "latency", "hedge": true,
             "defaults": {"temperature": 0.5, "top_p": 0.5, "top_k": 5, "max_tokens": 9, "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.1},
             "overrides": {"reasoning_effort": "high"}}},
         "fallbacks": {"openai": ["anthropic"]},
+        "queue": {"seconds": 5, "calls": 9},
         "rules": [{"name": "r", "optional": true, "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
             "system": [{"append": "a"}, {"replace": {"find": "x", "with": "y", "pattern": true}}],
             "defaults": {"seed": 1}, "overrides": {"seed": 2}}],
@@ -106,6 +107,7 @@ fn the_schema_agrees_with_what_is_taken() {
         (&back["rules"][0], &defs["rule"]),
         (&back["rules"][0]["when"], &defs["when"]),
         (&back["filters"][0], &defs["filter"]),
+        (&back["queue"], &schema["properties"]["queue"]),
         (&back["models"]["m"], &defs["traits"]),
         (&back["prices"], &defs["prices"]),
         (&back["prices"]["models"]["m"], &defs["price"]),

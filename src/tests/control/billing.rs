@@ -6,7 +6,7 @@ use super::*;
 use crate::clients::{Fresh, Terms};
 use crate::control::inquiry::Grant;
 use crate::ir::event::Usage;
-use crate::pool::{Attempt, Outcome, Settlement};
+use crate::pool::{Attempt, Candidate, Outcome, Settlement};
 use crate::prices::{Basis, Cost, Document};
 
 pub const NOW: Millis = Millis(1_700_000_000_000);
@@ -60,6 +60,45 @@ fn a_call_is_held_at_the_most_it_can_cost_and_charged_with_what_it_did() {
     let grant = plan(&mut control, &asked(&Caller::Operator, "gpt-4.1")).unwrap();
     assert_eq!((&grant.payer, grant.headers.len()), (&None, 0));
     assert_eq!(control.report(&answered(&grant, USAGE), NOW).cost.micro, 2800);
+}
+
+#[test]
+fn who_was_asked_in_vain_has_read_the_prompt() {
+    let (mut control, caller, id) = with_token(json!({"budget": {"micro": 10_000, "window": "total"}}));
+    let grant = plan(&mut control, &asked(&caller, "gpt-4.1")).unwrap();
+    let beaten = vec![Candidate {
+        account: "openai-2".into(),
+        provider: "openai".into(),
+        model: "gpt-4.1".into(),
+        probe: false,
+    }];
+    let receipt = control.report(&Settlement { beaten, ..answered(&grant, USAGE) }, NOW);
+    assert_eq!(receipt.cost, Cost { micro: 2800 + 2000, saved: 0, basis: Basis::List });
+    let view = control.clients().view(&id, NOW).unwrap();
+    assert_eq!((view.used.micro, view.used.tokens), (4800, 2100));
+}
+
+#[test]
+fn a_call_that_may_be_asked_twice_is_held_at_what_both_can_cost() {
+    let (mut control, caller, _) = with_token(json!({"budget": {"micro": 10_000, "window": "total"}}));
+    let document = json!({"routes": {"fast": {"tiers": [["openai/gpt-4.1"]], "hedge": true}}}).to_string();
+    let document = crate::config::read(document.as_bytes()).unwrap();
+    control.configure(|config| config.replace(config.revision, document, "test", NOW)).unwrap();
+    for n in 0..20 {
+        let grant = plan(&mut control, &asked(&Caller::Operator, "fast")).unwrap();
+        assert_eq!(grant.hedge_ms, None, "{n} calls say nothing");
+        let mut told = answered(&grant, USAGE);
+        told.attempts[0].first_ms = Some(700);
+        control.report(&told, NOW);
+    }
+    let grant = plan(&mut control, &asked(&caller, "fast")).unwrap();
+    assert_eq!(grant.hedge_ms, Some(700));
+    let left = |grant: &Grant| {
+        grant.headers.iter().find(|(name, _)| name.ends_with("remaining-budget-micro")).unwrap().1.clone()
+    };
+    assert_eq!(left(&grant), (10_000 - 2800 - 2000).to_string());
+    let alone = plan(&mut control, &asked(&caller, "gpt-4.1")).unwrap();
+    assert_eq!((alone.hedge_ms, left(&alone)), (None, (10_000 - 4800 - 2800).to_string()));
 }
 
 #[test]

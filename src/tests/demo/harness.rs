@@ -127,6 +127,7 @@ pub fn ask(call: &Call) -> Got {
         Outcome::Answered => "answered",
         Outcome::Failed(fault) => fault.name(),
         Outcome::Cancelled => "cancelled",
+        Outcome::Beaten => "beaten",
     });
     let mut tried: Vec<String> = accounts.collect();
     tried.extend(outcome.map(str::to_owned));

@@ -301,7 +301,7 @@ impl World {
                 Scope::Model => (attempt.account.clone(), attempt.model.clone()),
             };
             match &attempt.outcome {
-                Outcome::Cancelled | Outcome::Failed(Fault::Rejected) => {}
+                Outcome::Cancelled | Outcome::Beaten | Outcome::Failed(Fault::Rejected) => {}
                 Outcome::Answered => {
                     for key in [place(Scope::Account), place(Scope::Model)] {
                         if self.windows.get(&key).is_some_and(|window| window.since < began) {

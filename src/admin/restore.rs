@@ -1,0 +1,43 @@
+//! `/admin/api/restore`: accounts out of their sealed copies in KV, for the day the object is lost.
+//!
+//! A hundred at a time; `next` is where the following request goes on. What is here and as new stays as it is.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Effect, Errand, Outcome, Reply, Request, only};
+use crate::control::Control;
+use crate::control::copies::Recalled;
+use crate::fault::Failure;
+
+pub fn handle(request: &Request<'_>, actor: String) -> Result<Outcome, Failure> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        #[serde(default)]
+        cursor: Option<String>,
+        #[serde(default)]
+        dry_run: bool,
+    }
+    only(request, "POST")?;
+    let Wanted { cursor, dry_run: dry } = request.read()?;
+    Ok(Outcome::Errand(Errand::Recall { cursor, dry, actor }))
+}
+
+/// Names and values out of KV.
+#[derive(Deserialize)]
+pub struct Page {
+    copies: Vec<(String, String)>,
+    next: Option<String>,
+}
+
+pub fn restored(control: &mut Control, page: &Page, dry: bool, actor: String) -> Reply {
+    let recalled = page.copies.iter().map(|(id, copy)| control.recall(id, copy, dry));
+    let accounts: Vec<Recalled> = recalled.collect();
+    let taken = accounts.iter().filter(|one| matches!(one.action, "add" | "update")).count();
+    let reply = Reply::json(200, &json!({"dry_run": dry, "accounts": accounts, "next": page.next}));
+    if dry || taken == 0 {
+        return reply;
+    }
+    reply.with(Effect::Audit { actor, action: "restore".to_owned(), subject: format!("{taken} accounts") })
+}
