@@ -5,14 +5,11 @@
 //! `conversation_id`. Otherwise a conversation is what begins the same way: instructions and the first user turn. The
 //! name of a user alone is not one: it would bind everything they do to one account.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::call::Call;
-use crate::json::{Text, TextOr};
+use crate::json::{self, Parts};
 
 const HEADERS: &[&str] = &[
     "x-claude-code-session-id",
@@ -78,54 +75,32 @@ fn beginning(call: &Call) -> Option<u64> {
     if turns.first() == Some(&b'"') {
         return Some(hash([&seen, &head(turns)]));
     }
-    for turn in Elements(turns.strip_prefix(b"[")?).take(TURNS) {
-        let Ok(turn) = serde_json::from_str::<Turn<'_>>(turn.get()) else { continue };
-        seen.extend(turn.text().bytes().take(LOOK));
-        if turn.role.as_deref().is_none_or(|role| role == "user") {
+    // A long history is not read to find its beginning, nor a long text.
+    for turn in turns.starts_with(b"[").then(|| Parts::of(turns))?.take(TURNS) {
+        said(turn, &mut seen);
+        let role = Parts::member(turn, "role");
+        if turn.starts_with(b"{") && matches!(role, None | Some(b"null" | b"\"user\"")) {
             return Some(hash([seen.as_slice()]));
         }
     }
     None
 }
 
-/// A turn of any protocol, as far as its text goes.
-#[derive(Deserialize)]
-struct Turn<'a> {
-    #[serde(borrow)]
-    role: Option<Text<'a>>,
-    #[serde(borrow, alias = "parts")]
-    content: Option<TextOr<'a, Vec<Part<'a>>>>,
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-}
-
-impl Turn<'_> {
-    fn text(&self) -> Cow<'_, str> {
-        match &self.content {
-            Some(TextOr::Text(text)) => Cow::Borrowed(text),
-            Some(TextOr::Or(parts)) => parts.iter().filter_map(|part| part.text.as_deref()).collect(),
-            None => Cow::Borrowed(""),
+/// How the text of a turn begins, in any protocol and spelled as a string or in parts.
+fn said(turn: &[u8], seen: &mut Vec<u8>) {
+    let most = seen.len() + LOOK;
+    let mut add = |text: &[u8]| {
+        let text = if text.starts_with(b"\"") { json::opening(text, LOOK) } else { None };
+        seen.extend(text.unwrap_or_default().bytes());
+        seen.truncate(most);
+        seen.len() < most
+    };
+    match Parts::member(turn, "content").or_else(|| Parts::member(turn, "parts")) {
+        Some(parts @ [b'[', ..]) => {
+            let _ = Parts::of(parts).filter_map(|part| Parts::member(part, "text")).all(add);
         }
-    }
-}
-
-/// The elements of a JSON array, one at a time: a long history is not read to find its beginning.
-struct Elements<'a>(&'a [u8]);
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = &'a RawValue;
-
-    fn next(&mut self) -> Option<&'a RawValue> {
-        let start = self.0.iter().position(|b| !b.is_ascii_whitespace() && *b != b',')?;
-        let rest = self.0.get(start..)?;
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
-        let value = values.next()?.ok()?;
-        self.0 = rest.get(values.byte_offset()..)?;
-        Some(value)
+        Some(text) => _ = add(text),
+        None => {}
     }
 }
 

@@ -87,8 +87,18 @@ impl Framer {
         chunk: &[u8],
         mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.push_ahead(chunk, |frame, after| on(frame, after).map(|()| after))
+    }
+
+    /// The same, where `on` may have taken whole frames behind the one it got, and says where they end.
+    pub fn push_ahead<E: From<Broken>>(
+        &mut self,
+        chunk: &[u8],
+        mut on: impl FnMut(Frame<'_>, usize) -> Result<usize, E>,
+    ) -> Result<(), E> {
         if self.framing == Framing::EventStream {
-            return event_stream::push(&mut self.line, chunk, on);
+            // Binary frames have checksums, so that no two are alike.
+            return event_stream::push(&mut self.line, chunk, |frame, after| on(frame, after).map(drop));
         }
         // Data of the current event while it is still a slice of this chunk.
         let mut borrowed: Option<&[u8]> = None;
@@ -114,7 +124,7 @@ impl Framer {
                         borrowed = Some(value);
                         self.has_data = true;
                     }
-                    line => self.end_line(line, &mut borrowed, at, &mut on)?,
+                    line => at = self.end_line(line, &mut borrowed, at, &mut on)?,
                 }
             } else {
                 self.hold(head)?;
@@ -123,7 +133,7 @@ impl Framer {
                 let result = self.end_line(line, &mut borrowed, at, &mut on);
                 held.clear();
                 self.line = held; // keep the allocation
-                result?;
+                at = result?;
             }
         }
         self.spill(&mut borrowed)?;
@@ -132,6 +142,7 @@ impl Framer {
 
     /// The body ended. Providers forget the final blank line; what is pending is a frame all the same.
     pub fn finish<E: From<Broken>>(&mut self, mut on: impl FnMut(Frame<'_>, usize) -> Result<(), E>) -> Result<(), E> {
+        let mut on = |frame: Frame<'_>, after| on(frame, after).map(|()| after);
         let held = std::mem::take(&mut self.line);
         if !held.is_empty() {
             if self.framing == Framing::EventStream {
@@ -140,7 +151,7 @@ impl Framer {
             let line = self.read(&held);
             self.end_line(line, &mut None, 0, &mut on)?;
         }
-        self.end_line(Line::Blank, &mut None, 0, &mut on)
+        self.end_line(Line::Blank, &mut None, 0, &mut on).map(drop)
     }
 
     fn read<'l>(&mut self, line: &'l [u8]) -> Line<'l> {
@@ -167,16 +178,18 @@ impl Framer {
         }
     }
 
+    /// Where to go on: behind the line, or behind what `on` has taken.
     fn end_line<E: From<Broken>>(
         &mut self,
         line: Line<'_>,
         borrowed: &mut Option<&[u8]>,
         after: usize,
-        on: &mut impl FnMut(Frame<'_>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
+        on: &mut impl FnMut(Frame<'_>, usize) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let mut behind = after;
         match line {
             Line::Ignored => {}
-            Line::Document(data) => on(Frame { data, ..Frame::default() }, after)?,
+            Line::Document(data) => behind = on(Frame { data, ..Frame::default() }, after)?,
             Line::Event(name) => {
                 self.event.clear();
                 self.event.push_str(&String::from_utf8_lossy(name));
@@ -192,12 +205,12 @@ impl Framer {
             Line::Blank => {
                 let event = std::mem::take(&mut self.has_event).then_some(self.event.as_str());
                 if std::mem::take(&mut self.has_data) {
-                    on(Frame { event, data: borrowed.take().unwrap_or(&self.data), error: None }, after)?;
+                    behind = on(Frame { event, data: borrowed.take().unwrap_or(&self.data), error: None }, after)?;
                 }
                 self.data.clear();
             }
         }
-        Ok(())
+        Ok(behind)
     }
 
     fn hold(&mut self, bytes: &[u8]) -> Result<(), Broken> {

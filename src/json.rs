@@ -2,6 +2,7 @@
 //! decoding errors that name the field.
 
 mod place;
+mod scan;
 mod shape;
 pub mod strings;
 mod write;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use scan::Scanned;
+pub use scan::{Marks, Parts, canonical, same};
 pub use shape::{Count, Few, TextOr};
 pub use write::{Array, Object, write_escaped, write_str, write_u64};
 
@@ -155,6 +158,7 @@ fn words(error: &serde_json::Error) -> String {
 pub struct Body {
     bytes: Bytes,
     index: Vec<(String, Range<usize>)>,
+    marks: Marks,
 }
 
 /// More top-level members than this are a mistake or an attack: the widest recorded request has 21.
@@ -164,31 +168,34 @@ impl Body {
     /// Index `bytes`. Duplicate keys are refused: two readers may disagree on which one wins, and that disagreement
     /// would slip past a model allow-list.
     pub fn parse(bytes: Bytes) -> Result<Self, JsonError> {
-        let members: Members<'_> = serde_json::from_slice(&bytes)
-            .map_err(|error| JsonError::new("", format!("request body is not a JSON object: {error}")))?;
-        let base = bytes.as_ptr().addr();
-        let mut index = Vec::<(String, Range<usize>)>::with_capacity(members.0.len());
-        for (key, value) in members.0 {
+        let Scanned { members, marks } = scan::object(&bytes).ok_or_else(|| unreadable(&bytes))?;
+        let mut index = Vec::<(String, Range<usize>)>::with_capacity(members.len());
+        for (key, span) in members {
+            let key = bytes.get(key).and_then(unquoted).ok_or_else(|| unreadable(&bytes))?;
             if index.iter().any(|(seen, _)| *seen == key) {
                 return Err(JsonError::new(key, "duplicate key"));
             }
             if index.len() == MEMBERS {
                 return Err(JsonError::new("", format!("more than {MEMBERS} top-level members")));
             }
-            let start = value.get().as_ptr().addr() - base;
-            index.push((key.into_owned(), start..start + value.get().len()));
+            index.push((key.into_owned(), span));
         }
-        Ok(Self { bytes, index })
+        Ok(Self { bytes, index, marks })
     }
 
     /// A body that is no JSON, or none of our business.
     pub fn opaque(bytes: Bytes) -> Self {
-        Self { bytes, index: Vec::new() }
+        Self { bytes, ..Self::default() }
     }
 
     /// A part of the source; nothing beyond its end.
     pub fn at(&self, span: &Range<usize>) -> &[u8] {
         self.bytes.get(span.clone()).unwrap_or_default()
+    }
+
+    /// What stands out in it.
+    pub fn marks(&self) -> Marks {
+        self.marks
     }
 
     pub fn bytes(&self) -> &Bytes {
@@ -272,24 +279,50 @@ impl Body {
     }
 }
 
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// What a JSON string says, if it is one.
+fn unquoted(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    if memchr::memchr(b'\\', quoted).is_some() {
+        return serde_json::from_slice(quoted).ok().map(Cow::Owned);
+    }
+    std::str::from_utf8(quoted.get(1..quoted.len().checked_sub(1)?)?).ok().map(Cow::Borrowed)
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+/// What a JSON string says first: as much as its first `most` bytes or a few less spell.
+pub fn opening(quoted: &[u8], most: usize) -> Option<String> {
+    let inside = quoted.get(1..quoted.len().checked_sub(1)?)?;
+    let mut head = Vec::with_capacity(most.min(inside.len()) + 2);
+    // An escape or a character may be cut: the longest is a pair of surrogates, twelve bytes.
+    (0..12).find_map(|less| {
+        let size = if inside.len() <= most { inside.len() } else { most.saturating_sub(less) };
+        head.clear();
+        head.push(b'"');
+        head.extend_from_slice(inside.get(..size)?);
+        head.push(b'"');
+        serde_json::from_slice(&head).ok()
+    })
+}
+
+/// Why `bytes` are no JSON object, in serde_json's words.
+fn unreadable(bytes: &[u8]) -> JsonError {
+    let error = serde_json::from_slice::<Members>(bytes).err().map(|error| error.to_string());
+    JsonError::new("", format!("request body is not a JSON object: {}", error.unwrap_or_default()))
+}
+
+struct Members;
+
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Visit<'a> {
-            type Value = Members<'a>;
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Members;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(16);
-                while let Some((key, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    members.push((key.0, value));
-                }
-                Ok(Members(members))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                while map.next_entry::<Text<'de>, &'de RawValue>()?.is_some() {}
+                Ok(Members)
             }
         }
-        deserializer.deserialize_map(Visit(std::marker::PhantomData))
+        deserializer.deserialize_map(Visit)
     }
 }

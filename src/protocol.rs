@@ -25,6 +25,7 @@ use crate::fault::Failure;
 use crate::framing::{Broken, Frame, Framing};
 use crate::ir::event::{Completion, Event, Sink, Usage};
 use crate::ir::{Protocol, Request};
+use crate::pump::Loose;
 
 /// What an answer repeats of its call.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,12 @@ pub trait Encode {
     fn event(&mut self, event: Event<'_>, out: &mut Vec<u8>);
     /// The answer broke. Writes the protocol's error and ends the stream; never a finish.
     fn failure(&mut self, failure: &Failure, out: &mut Vec<u8>);
+    /// One more delta like the one before it, as the inside of a JSON string, escaped as
+    /// [`write_escaped`](crate::json::write_escaped) does it. `false`: it has to come as an event.
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let _ = (inside, out);
+        false
+    }
 }
 
 /// The provider-facing half of a protocol.
@@ -93,6 +100,11 @@ pub trait Decode {
     /// The body ended. Writes what the wire's end implies (an open block's end, the finish that was announced);
     /// never invents a finish the provider did not send.
     fn end(&mut self, sink: &mut dyn Sink) -> Result<(), StreamError>;
+    /// How frames may differ that all come to one delta and leave the decoder as the first of them did. `None`: no two
+    /// frames are alike.
+    fn loose(&self) -> Option<Loose> {
+        None
+    }
 }
 
 /// Provider frames in, nothing out: the relay's eyes.

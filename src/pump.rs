@@ -9,6 +9,8 @@
 //! Until [`Pump::started`] the caller holds `out` back and may still try another account. Afterwards every error is
 //! written into the answer by [`Pump::fail`]. An answer that just stops is an error, whatever was said before.
 
+mod refrain;
+mod translation;
 mod watched;
 
 use crate::call::Call;
@@ -19,9 +21,13 @@ use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarErro
 use crate::passing::watch;
 use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
-use crate::protocol::{Decode, Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
+use crate::protocol::{Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
 use crate::upstream::{Convert, Payload, Reading, Secret};
 use watched::Input;
+
+pub use refrain::Loose;
+use refrain::Seen;
+use translation::Translation;
 
 /// 64 MiB: a whole answer with the largest images seen, and half an isolate.
 const WHOLE_LIMIT: usize = 64 << 20;
@@ -48,11 +54,7 @@ enum Flow {
         held: Vec<u8>,
         sent: bool,
     },
-    Translate {
-        framer: Framer,
-        decode: Box<dyn Decode>,
-        output: Output,
-    },
+    Translate(Translation),
     /// Bytes that are nobody's business here.
     Raw,
     /// No answer of a model.
@@ -85,6 +87,8 @@ struct Output {
     pending: Option<String>,
     grammar: Grammar,
     to: To,
+    /// What the last step came to.
+    seen: Seen,
 }
 
 enum To {
@@ -106,7 +110,13 @@ impl Pump {
         let Answering { call, payload, streamed, secret } = *answering;
         let wire = payload.wire;
         let client = inbound(call.protocol());
-        let output = |to| Output { restore: payload.restore.clone(), pending: None, grammar: Grammar::default(), to };
+        let output = |to| Output {
+            restore: payload.restore.clone(),
+            pending: None,
+            grammar: Grammar::default(),
+            to,
+            seen: Seen::default(),
+        };
         let to = || {
             if call.stream {
                 To::Stream(client.encoder(&Echo { call, request: payload.request.as_ref() }))
@@ -128,9 +138,7 @@ impl Pump {
                 sent: false,
             },
             (Reading::Model, true, false) => Flow::WholeRelay { body: Vec::new() },
-            (Reading::Model, false, true) => {
-                Flow::Translate { framer: framer(), decode: wire.decoder(), output: output(to()) }
-            }
+            (Reading::Model, false, true) => Flow::Translate(Translation::new(framer(), wire.decoder(), output(to()))),
             (Reading::Model, false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
         };
         Self {
@@ -159,7 +167,7 @@ impl Pump {
 
     /// Take bytes from the provider, add bytes for the client.
     pub fn chunk(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
-        if self.watch.is_some() && matches!(self.flow, Flow::Relay { .. } | Flow::Translate { .. }) {
+        if self.watch.is_some() && matches!(self.flow, Flow::Relay { .. } | Flow::Translate(_)) {
             return self.watched(Input::Chunk(chunk), out);
         }
         let report = &mut self.report;
@@ -193,9 +201,7 @@ impl Pump {
                 }
                 Ok(())
             }
-            Flow::Translate { framer, decode, output } => {
-                framer.push(chunk, |frame, _| output.run(report, out, |sink| decode.frame(frame, sink)))
-            }
+            Flow::Translate(translation) => translation.chunk(chunk, report, out),
             Flow::Other { body, .. } | Flow::WholeRelay { body } | Flow::WholeTranslate { body, .. } => {
                 if body.len() + chunk.len() > WHOLE_LIMIT {
                     return Err(StreamError::Malformed(format!("answer exceeds {WHOLE_LIMIT} bytes")));
@@ -247,11 +253,9 @@ impl Pump {
                     out.extend_from_slice(if *sent { b"\n]" } else { b"[]" });
                 }
             }
-            Flow::Translate { framer, decode, output } => {
-                let last = framer.finish(|frame, _| output.run(report, out, |sink| decode.frame(frame, sink)));
-                let last = complete(last, true).and_then(|()| output.run(report, out, |sink| decode.end(sink)));
-                complete(last, output.grammar.finished())?;
-                output.complete(self.client, echo, out)?;
+            Flow::Translate(translation) => {
+                translation.end(report, out)?;
+                translation.output.complete(self.client, echo, out)?;
             }
             Flow::Other { body, convert } => {
                 let (converted, usage) = convert(echo.call, self.wire.protocol(), body)?;
@@ -300,13 +304,13 @@ impl Pump {
                 out.extend_from_slice(&self.client.encode_failure(failure));
                 out.extend_from_slice(b"\n]");
             }
-            Flow::Translate { output: Output { to: To::Stream(mut encode), .. }, .. }
+            Flow::Translate(Translation { output: Output { to: To::Stream(mut encode), .. }, .. })
             | Flow::WholeTranslate { output: Output { to: To::Stream(mut encode), .. }, .. } => {
                 encode.failure(failure, out);
             }
             Flow::Relay { .. } => self.client.failure_frame(failure, out),
             // Nothing of a whole answer has been sent; the caller still owns the status line.
-            Flow::Translate { .. } | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
+            Flow::Translate(_) | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
             // An answer of an unknown kind has no room for words of ours.
             Flow::Raw => {}
             Flow::Done => return,
@@ -343,8 +347,8 @@ impl Output {
         out: &mut Vec<u8>,
         step: impl FnOnce(&mut dyn Sink) -> Result<(), StreamError>,
     ) -> Result<(), StreamError> {
-        let Self { restore, pending, grammar, to } = self;
-        let mut checked = Checked { grammar, report, to, out, broken: None };
+        let Self { restore, pending, grammar, to, seen } = self;
+        let mut checked = Checked { grammar, report, to, out, seen, broken: None };
         let result = if restore.is_empty() {
             step(&mut checked)
         } else {
@@ -371,6 +375,7 @@ struct Checked<'a> {
     report: &'a mut Report,
     to: &'a mut To,
     out: &'a mut Vec<u8>,
+    seen: &'a mut Seen,
     broken: Option<GrammarError>,
 }
 
@@ -383,6 +388,7 @@ impl Sink for Checked<'_> {
             self.broken = Some(error);
             return;
         }
+        self.seen.event(&event);
         match &event {
             Event::Delta { delta: Delta::Text(text) | Delta::Json(text) | Delta::Data(text), .. } => {
                 self.report.started |= !text.is_empty();

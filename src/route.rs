@@ -4,13 +4,12 @@ pub mod choose;
 pub mod document;
 pub mod preferences;
 
-use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Has, Setup};
 use crate::call::printable;
 use crate::fault::{Failure, Kind};
-use crate::json::Body;
+use crate::json::{Body, Marks};
 use crate::pool::{Ask, Goal};
 use crate::upstream::pattern;
 
@@ -33,22 +32,15 @@ fn is_false(claim: &bool) -> bool {
 }
 
 impl Needs {
-    /// A word found in a text between quotes is escaped there, so that these are members and not what somebody said.
     pub fn of(body: &Body) -> Self {
-        let says = |words: &[&str]| words.iter().any(|word| memmem::find(body.bytes(), word.as_bytes()).is_some());
+        let Marks { images, schema, media } = body.marks();
         let member = |name: &str| body.raw(name).is_some_and(|raw| !matches!(raw, b"null" | b"[]" | b"{}"));
         Self {
             tools: member("tools") || member("functions"),
-            images: says(&[
-                "\"image_url\"",
-                "\"input_image\"",
-                "\"type\":\"image\"",
-                "\"type\": \"image\"",
-                "\"image/",
-            ]) || member("images"),
-            schema: says(&["\"json_schema\"", "\"responseSchema\"", "\"responseJsonSchema\""]),
+            images: images || member("images"),
+            schema,
             // Eight bytes a token: no language is denser, and nobody is turned away by a guess. Media are no text.
-            tokens: if says(&["base64", "inline", "\"data\"", "data:"]) { 0 } else { body.bytes().len() as u64 / 8 },
+            tokens: if media { 0 } else { body.bytes().len() as u64 / 8 },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An answer that is filtered: its frames pass the watch before they are relayed or translated.
 
-use super::{Flow, Pump, Style, complete, element, is_whole};
+use super::{Flow, Pump, Style, Translation, complete, element, is_whole};
 use crate::framing::{Frame, Framing};
 use crate::protocol::{Pass, StreamError};
 
@@ -43,7 +43,7 @@ impl Pump {
                     }
                 }
             }
-            Flow::Translate { framer, decode, output } => {
+            Flow::Translate(Translation { framer, decode, output, .. }) => {
                 let mut take = |frame: Frame<'_>| output.run(report, out, |sink| decode.frame(frame, sink));
                 match input {
                     Input::Chunk(chunk) => framer.push(chunk, |frame, _| watch.frame(frame, &mut take)),

@@ -7,6 +7,7 @@ use crate::framing::Frame;
 use crate::ir::event::{Block, Blocks, Delta, Event, FinishReason, Sink, Usage};
 use crate::json::{self, Text, TextOr};
 use crate::protocol::{Decode, StreamError};
+use crate::pump::Loose;
 
 /// Waits for the provider's own end before it announces one: usage comes between the finish reason and `[DONE]`.
 #[derive(Default)]
@@ -38,6 +39,11 @@ impl Decode for Decoder {
     fn end(&mut self, sink: &mut dyn Sink) -> Result<(), StreamError> {
         // Some providers forget `[DONE]`; without a finish reason either, the answer was cut.
         if self.done || self.finish.is_none() { Ok(()) } else { self.complete(sink) }
+    }
+
+    fn loose(&self) -> Option<Loose> {
+        let counted = &["prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "cached_tokens"];
+        Some(Loose { unread: &["created", "obfuscation"], counted, inputs: false })
     }
 }
 

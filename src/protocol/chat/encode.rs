@@ -186,6 +186,18 @@ impl Encode for Encoder {
     fn failure(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         failure_frame(failure, out);
     }
+
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let write = |member: &[u8], end: &[u8], out: &mut Vec<u8>| {
+            self.chunk(out, |out| [member, inside.as_bytes(), end].iter().for_each(|part| out.extend_from_slice(part)));
+            true
+        };
+        match self.open {
+            Open::None => write(b"\"content\":\"", b"\"", out),
+            Open::Thinking => write(b"\"reasoning_content\":\"", b"\"", out),
+            Open::Head { .. } | Open::Call { .. } | Open::Media { .. } => false,
+        }
+    }
 }
 
 /// Only Google seals calls; what others seal is the thinking, and that they must get back.

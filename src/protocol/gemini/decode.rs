@@ -12,6 +12,7 @@ use crate::framing::Frame;
 use crate::ir::event::{Block, Blocks, Delta, Event, Finish, FinishReason, Sink, Usage};
 use crate::ir::{Issuer, Protocol, Seal};
 use crate::protocol::{Decode, StreamError};
+use crate::pump::Loose;
 
 /// The state of one answer. An envelope's decoder takes the chunk out of its wrapper and hands it to
 /// [`Decoder::document`].
@@ -45,6 +46,11 @@ impl Decode for Decoder {
             other => other,
         }));
         Ok(())
+    }
+
+    fn loose(&self) -> Option<Loose> {
+        let counted = &["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount"];
+        Some(Loose { unread: &["totalTokenCount", "tokenCount"], counted, inputs: false })
     }
 }
 

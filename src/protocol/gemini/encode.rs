@@ -164,6 +164,18 @@ impl Encode for Encoder {
             out.extend_from_slice(b"\n]");
         }
     }
+
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let end: &[u8] = match self.open {
+            Open::Text => b"\"}",
+            Open::Thinking if self.shows_thoughts => b"\",\"thought\":true}",
+            Open::Thinking => return true,
+            Open::Nothing | Open::ToolCall { .. } | Open::Media { .. } => return false,
+        };
+        let part = [b"{\"text\":\"", inside.as_bytes(), end];
+        self.chunk(|out| part.iter().for_each(|bytes| out.extend_from_slice(bytes)), out);
+        true
+    }
 }
 
 pub fn response(done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {

@@ -20,6 +20,7 @@ use crate::ir::event::{Block, Delta, Event, Finish, FinishReason, Sink};
 use crate::ir::{Issuer, Protocol, Seal};
 use crate::json::Text;
 use crate::protocol::{Decode, StreamError, seal};
+use crate::pump::Loose;
 
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -103,6 +104,10 @@ impl Decode for Decoder {
     /// Nothing is implied: only `message_stop` ends an answer.
     fn end(&mut self, _: &mut dyn Sink) -> Result<(), StreamError> {
         Ok(())
+    }
+
+    fn loose(&self) -> Option<Loose> {
+        Some(Loose { unread: &[], counted: &[], inputs: true })
     }
 }
 

@@ -90,6 +90,17 @@ impl Encode for Encoder {
     fn failure(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         failure::write_frame(failure, out);
     }
+
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let kind = match self.open {
+            Open::Text => TEXT,
+            Open::Thinking { begun: true, .. } => THINKING,
+            Open::Tool { begun: true, freeform: false, .. } => INPUT,
+            _ => return false,
+        };
+        delta(self.index, kind, out, |value| value.extend_from_slice(inside.as_bytes()));
+        true
+    }
 }
 
 impl Encoder {

@@ -82,18 +82,18 @@ impl Encoder {
                 self.pending.push_str(text);
                 return;
             }
-            Open::Text => {
-                self.head.open(out);
-                write_escaped(text, out);
-                out.push(b'"');
-            }
-            Open::Thinking => {
-                self.head.open(out);
-                out.extend_from_slice(b"\",\"thinking\":\"");
-                write_escaped(text, out);
-                out.push(b'"');
-            }
+            Open::Text | Open::Thinking => self.line(out, |out| write_escaped(text, out)),
         }
+    }
+
+    /// A line of text or of thinking; `inside` writes it.
+    fn line(&self, out: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>)) {
+        self.head.open(out);
+        if matches!(self.open, Open::Thinking) {
+            out.extend_from_slice(b"\",\"thinking\":\"");
+        }
+        inside(out);
+        out.push(b'"');
         self.head.close(out);
         out.extend_from_slice(b",\"done\":false}\n");
     }
@@ -168,6 +168,14 @@ impl Encode for Encoder {
         if !std::mem::replace(&mut self.over, true) {
             super::Ollama.failure_frame(failure, out);
         }
+    }
+
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let is_line = matches!(self.open, Open::Text | Open::Thinking);
+        if is_line {
+            self.line(out, |out| out.extend_from_slice(inside.as_bytes()));
+        }
+        is_line
     }
 }
 

@@ -16,6 +16,7 @@ use crate::ir::Protocol;
 use crate::ir::event::{Block, Delta, Event, Finish, Sink};
 use crate::json::{self, Json};
 use crate::protocol::{Decode, StreamError, media, seal};
+use crate::pump::Loose;
 
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -78,6 +79,10 @@ impl Decode for Decoder {
 
     fn end(&mut self, _: &mut dyn Sink) -> Result<(), StreamError> {
         Ok(())
+    }
+
+    fn loose(&self) -> Option<Loose> {
+        Some(Loose { unread: &["sequence_number", "obfuscation"], counted: &[], inputs: true })
     }
 }
 

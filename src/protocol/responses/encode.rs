@@ -143,6 +143,16 @@ impl Encoder {
         if self.frames {
             self.announce(out);
         }
+        if let Some(Open { kind: Kind::Image { .. }, text: data, .. }) = &mut self.open {
+            // Base64 needs no escaping, and the wire sends images whole.
+            data.extend_from_slice(text.as_bytes());
+            return;
+        }
+        self.tell(out, |inside| write_escaped(text, inside));
+    }
+
+    /// A delta of the open item; `write` adds it to what the item has, escaped.
+    fn tell(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(open) = &mut self.open else { return };
         let from = open.text.len();
         let (name, place): (&str, &[u8]) = match &open.kind {
@@ -150,14 +160,9 @@ impl Encoder {
             Kind::Thinking { .. } => ("response.reasoning_summary_text.delta", b",\"summary_index\":0"),
             Kind::Call { freeform: true, .. } => ("response.custom_tool_call_input.delta", b""),
             Kind::Call { .. } => ("response.function_call_arguments.delta", b""),
-            Kind::Image { .. } => {
-                // Base64 needs no escaping, and the wire sends images whole.
-                open.text.extend_from_slice(text.as_bytes());
-                return;
-            }
-            Kind::Opaque { .. } | Kind::Skipped => return,
+            Kind::Image { .. } | Kind::Opaque { .. } | Kind::Skipped => return,
         };
-        write_escaped(text, &mut open.text);
+        write(&mut open.text);
         if self.frames {
             self.begin_item(name, out);
             out.extend_from_slice(place);
@@ -325,6 +330,19 @@ impl Encode for Encoder {
         out.extend_from_slice(b",\"error\":");
         out.extend_from_slice(Json::of(&failure::object(failure)).get().as_bytes());
         end(out);
+    }
+
+    fn again(&mut self, inside: &str, out: &mut Vec<u8>) -> bool {
+        let is_told = match &self.open {
+            Some(Open { kind: Kind::Text | Kind::Thinking { .. } | Kind::Call { .. }, id, ended: false, .. }) => {
+                self.frames && !self.over && id.is_some()
+            }
+            _ => false,
+        };
+        if is_told {
+            self.tell(out, |text| text.extend_from_slice(inside.as_bytes()));
+        }
+        is_told
     }
 }
 
