@@ -44,7 +44,7 @@ const setting = (name) => {
 };
 
 /** A bare workerd with one Worker; a proxy in front would cost more than what is measured. */
-async function runtime(name, { modules, bindings, objects = '', inspector }) {
+async function runtime(name, { modules, bindings, upstream, objects = '', inspector }) {
   const port = await freePort();
   const home = join(scratch, name);
   mkdirSync(join(home, 'state'), { recursive: true });
@@ -54,12 +54,18 @@ async function runtime(name, { modules, bindings, objects = '', inspector }) {
     return `(name = ${quoted(as)}, ${kind} = embed "module-${at}")`;
   });
   const texts = Object.entries(bindings).map(([key, value]) => `(name = ${quoted(key)}, text = ${quoted(value)})`);
-  if (objects !== '') texts.push('(name = "POOL", durableObjectNamespace = "Pool")');
+  if (objects !== '') {
+    texts.push('(name = "POOL", durableObjectNamespace = "Pool")');
+    // A database is never in the Worker's process: what is measured is what a write costs the Worker.
+    const inner = 'innerBindings = [(name = "fetcher", service = "database")]';
+    texts.push(`(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", ${inner}))`);
+  }
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
     (name = "internet", network = (allow = ["private", "public"])),
+    (name = "database", external = (address = "127.0.0.1:${upstream}", http = ())),
     (name = "storage", disk = (path = ${quoted(join(home, 'state'))}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
@@ -81,13 +87,18 @@ const worker :Workerd.Worker = (
   return { name, port, pid: child.pid };
 }
 
+const OBJECTS = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
+  durableObjectStorage = (localDisk = "storage"),`;
+
 export const floor = (name, upstream) =>
   runtime(name, {
     modules: [['worker', 'esModule', `${root}bench/workers/${name}.js`]],
     bindings: { UPSTREAM: `http://127.0.0.1:${upstream}` },
+    upstream,
+    objects: name === 'object' ? OBJECTS : '',
   });
 
-export function sluice(name, upstream, extra = {}, inspector) {
+export function sluice(name, upstream, extra = {}, inspector, build = `${root}build/`) {
   const base = `http://127.0.0.1:${upstream}`;
   const bindings = {
     SLUICE_API_KEY: 'bench',
@@ -99,15 +110,14 @@ export function sluice(name, upstream, extra = {}, inspector) {
     COMPAT_API_KEY: 'k', COMPAT_BASE_URL: `${base}/v1`,
     ...extra,
   };
-  const objects = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
-  durableObjectStorage = (localDisk = "storage"),`;
   return runtime(name, {
     modules: [
-      ['index.js', 'esModule', `${root}build/index.js`],
-      ['./index_bg.wasm', 'wasm', `${root}build/index_bg.wasm`],
+      ['index.js', 'esModule', `${build}index.js`],
+      ['./index_bg.wasm', 'wasm', `${build}index_bg.wasm`],
     ],
     bindings,
-    objects,
+    upstream,
+    objects: OBJECTS,
     inspector,
   });
 }
