@@ -7,7 +7,7 @@
 // whatever is not idle counts, native code below JavaScript included.
 
 import WebSocket from 'ws';
-import { freePort, provider, sluice, stop } from './subjects.mjs';
+import { freePort, provider, sluice } from './subjects.mjs';
 
 const BARS = [{ events: 500, mostMs: 5 }, { events: 5000, mostMs: 10 }];
 /** The longest an event may be kept back, by the age of the answer, and how late the machine may be besides. */
@@ -67,7 +67,8 @@ function work({ nodes, samples }) {
 
 const percentile = (list, part) => [...list].sort((a, b) => a - b)[Math.floor(part * (list.length - 1))];
 
-async function main() {
+/** A table of it; `functions` prints where the time went. */
+export async function profile(functions) {
   const upstream = await provider();
   const port = await freePort();
   const subject = await sluice('profiled', upstream, { SLUICE_PACE: 'free' }, port);
@@ -77,14 +78,13 @@ async function main() {
   const send = await inspector(port);
   await send('Profiler.enable');
   await send('Profiler.setSamplingInterval', { interval: SAMPLE_US });
-  console.log('| answer | isolate CPU | must be | kept back, 99 % of events: first 10 s | later | |');
-  console.log('|---|---|---|---|---|---|');
+  const lines = ['| answer | isolate CPU | must be | kept back, 99 % of events: first 10 s | later | |', '|---|---|---|---|---|---|'];
   for (const { events, mostMs } of BARS) {
     await send('Profiler.start');
     const list = await answer(subject.port, `fake-n${events}-r50-b1`, events);
     const { profile } = await send('Profiler.stop');
     const ms = work(profile);
-    if (process.argv.includes('--functions')) console.error(Object.fromEntries([...ms].sort((a, b) => b[1] - a[1]).slice(0, 30)));
+    if (functions) console.error(Object.fromEntries([...ms].sort((a, b) => b[1] - a[1]).slice(0, 30)));
     const busy = [...ms].filter(([name]) => name !== '(idle)').reduce((sum, [, part]) => sum + part, 0);
     const kept = WINDOWS.map(({ untilMs }, at) => {
       const from = at === 0 ? 0 : WINDOWS[at - 1].untilMs;
@@ -92,13 +92,7 @@ async function main() {
     });
     const met = busy <= mostMs && kept.every((most, at) => most === undefined || most <= WINDOWS[at].mostMs + LATE_MS);
     const shown = kept.map((most) => (most === undefined ? '–' : `${most.toFixed(0)} ms`)).join(' | ');
-    console.log(`| ${events} events at 50/s | ${busy.toFixed(2)} ms | ≤ ${mostMs} ms | ${shown} | ${met ? 'met' : 'MISSED'} |`);
+    lines.push(`| ${events} events at 50/s | ${busy.toFixed(2)} ms | ≤ ${mostMs} ms | ${shown} | ${met ? 'met' : 'MISSED'} |`);
   }
+  return lines;
 }
-
-try {
-  await main();
-} finally {
-  stop();
-}
-process.exit();

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const tools = `${root}bench/target/release`;
 const workerd = `${root}node_modules/.bin/workerd`;
-const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+export const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const children = [];
 
 export async function freePort() {
@@ -21,14 +21,16 @@ export async function freePort() {
   return port;
 }
 
-export function start(command, args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+/** What it says of trouble is kept for whoever looks: `SLUICE_LOUD=1`. */
+export function start(command, args, options = {}) {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', process.env.SLUICE_LOUD ? 'inherit' : 'ignore'], ...options });
+  child.on('error', () => {});
   children.push(child);
   return child;
 }
 
-export async function ready(url) {
-  for (let left = 100; left > 0; left -= 1) {
+export async function ready(url, tries = 100) {
+  for (let left = tries; left > 0; left -= 1) {
     const answer = await fetch(url, { method: 'GET' }).catch(() => undefined);
     await answer?.arrayBuffer().catch(() => {});
     if (answer !== undefined) return;
@@ -84,20 +86,21 @@ const worker :Workerd.Worker = (
   const inspect = inspector === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspector}`];
   const child = start(workerd, ['serve', ...inspect, file]);
   await ready(`http://127.0.0.1:${port}/healthz`);
-  return { name, port, pid: child.pid };
+  return { name, port, pid: child.pid, end: () => child.kill('SIGKILL') };
 }
 
 const OBJECTS = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
   durableObjectStorage = (localDisk = "storage"),`;
 
-export const floor = (name, upstream) =>
-  runtime(name, {
+export const floor = (name, upstream, as = name) =>
+  runtime(as, {
     modules: [['worker', 'esModule', `${root}bench/workers/${name}.js`]],
     bindings: { UPSTREAM: `http://127.0.0.1:${upstream}` },
     upstream,
     objects: name === 'object' ? OBJECTS : '',
   });
 
+/** `build`: of another version, to be measured beside this one. */
 export function sluice(name, upstream, extra = {}, inspector, build = `${root}build/`) {
   const base = `http://127.0.0.1:${upstream}`;
   const bindings = {
@@ -130,6 +133,6 @@ export async function provider() {
 }
 
 export function stop() {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   rmSync(scratch, { recursive: true, force: true });
 }

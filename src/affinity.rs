@@ -91,7 +91,7 @@ fn said(turn: &[u8], seen: &mut Vec<u8>) {
     let most = seen.len() + LOOK;
     let mut add = |text: &[u8]| {
         let text = if text.starts_with(b"\"") { json::opening(text, LOOK) } else { None };
-        seen.extend(text.unwrap_or_default().bytes());
+        seen.extend_from_slice(text.unwrap_or_default().as_bytes());
         seen.truncate(most);
         seen.len() < most
     };

@@ -63,7 +63,7 @@ fn end(bytes: &[u8]) -> Option<usize> {
         let byte = *bytes.get(at)?;
         at += 1;
         match byte {
-            b'"' => at += super::place::string(bytes.get(at..)?) + 1,
+            b'"' => at += skip(bytes.get(at..)?)?,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.checked_sub(1)?,
             b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' => continue,
@@ -71,6 +71,18 @@ fn end(bytes: &[u8]) -> Option<usize> {
         }
         if depth == 0 {
             return (at <= bytes.len()).then_some(at);
+        }
+    }
+}
+
+/// How far the string at the head of `rest` goes, whose quote has been taken: behind its other quote.
+fn skip(rest: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += plain(rest.get(at..)?).0;
+        match rest.get(at)? {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
         }
     }
 }
@@ -339,7 +351,7 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes stand before the first quote, backslash or control character, and whether all that was looked at is
 /// ASCII.
-fn plain(rest: &[u8]) -> (usize, bool) {
+pub fn plain(rest: &[u8]) -> (usize, bool) {
     let (words, tail) = rest.as_chunks::<8>();
     let mut seen = 0;
     for (index, bytes) in words.iter().enumerate() {

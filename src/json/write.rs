@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::scan::plain;
+
 /// `text` as a JSON string, quotes included. Runs that need no escape are copied whole.
 pub fn write_str(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
@@ -12,29 +14,29 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
 /// The inside of a JSON string.
 pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
+    let mut rest = text.as_bytes();
+    loop {
+        let (run, _) = plain(rest);
+        let (head, tail) = rest.split_at(run.min(rest.len()));
+        out.extend_from_slice(head);
+        let Some((&byte, tail)) = tail.split_first() else { return };
+        rest = tail;
         let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
             b'\n' => b'n',
             b'\r' => b'r',
             b'\t' => b't',
             0x08 => b'b',
             0x0c => b'f',
             0x00..0x20 => b'u',
-            _ => continue,
+            // A quote or a backslash.
+            _ => byte,
         };
-        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
         out.extend_from_slice(&[b'\\', short]);
         if short == b'u' {
             let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
             out.extend_from_slice(&[b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
         }
-        from = at + 1;
     }
-    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
 }
 
 /// A number without the detour of `format!`.
