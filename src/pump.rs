@@ -54,7 +54,7 @@ enum Flow {
         held: Vec<u8>,
         sent: bool,
     },
-    Translate(Translation),
+    Translate(Box<Translation>),
     /// Bytes that are nobody's business here.
     Raw,
     /// No answer of a model.
@@ -138,7 +138,9 @@ impl Pump {
                 sent: false,
             },
             (Reading::Model, true, false) => Flow::WholeRelay { body: Vec::new() },
-            (Reading::Model, false, true) => Flow::Translate(Translation::new(framer(), wire.decoder(), output(to()))),
+            (Reading::Model, false, true) => {
+                Flow::Translate(Box::new(Translation::new(framer(), wire.decoder(), output(to()))))
+            }
             (Reading::Model, false, false) => Flow::WholeTranslate { body: Vec::new(), output: output(to()) },
         };
         Self {
@@ -304,13 +306,18 @@ impl Pump {
                 out.extend_from_slice(&self.client.encode_failure(failure));
                 out.extend_from_slice(b"\n]");
             }
-            Flow::Translate(Translation { output: Output { to: To::Stream(mut encode), .. }, .. })
-            | Flow::WholeTranslate { output: Output { to: To::Stream(mut encode), .. }, .. } => {
+            Flow::Translate(translation) => {
+                // A whole answer has not begun: the caller still owns the status line.
+                if let To::Stream(mut encode) = translation.output.to {
+                    encode.failure(failure, out);
+                }
+            }
+            Flow::WholeTranslate { output: Output { to: To::Stream(mut encode), .. }, .. } => {
                 encode.failure(failure, out);
             }
             Flow::Relay { .. } => self.client.failure_frame(failure, out),
             // Nothing of a whole answer has been sent; the caller still owns the status line.
-            Flow::Translate(_) | Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
+            Flow::WholeTranslate { .. } | Flow::WholeRelay { .. } | Flow::Other { .. } => {}
             // An answer of an unknown kind has no room for words of ours.
             Flow::Raw => {}
             Flow::Done => return,

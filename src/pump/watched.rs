@@ -43,7 +43,8 @@ impl Pump {
                     }
                 }
             }
-            Flow::Translate(Translation { framer, decode, output, .. }) => {
+            Flow::Translate(translation) => {
+                let Translation { framer, decode, output, .. } = translation.as_mut();
                 let mut take = |frame: Frame<'_>| output.run(report, out, |sink| decode.frame(frame, sink));
                 match input {
                     Input::Chunk(chunk) => framer.push(chunk, |frame, _| watch.frame(frame, &mut take)),

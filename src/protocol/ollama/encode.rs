@@ -77,11 +77,8 @@ impl Encoder {
             return;
         }
         match self.open {
-            Open::Nothing => return,
-            Open::Call { .. } | Open::Image => {
-                self.pending.push_str(text);
-                return;
-            }
+            Open::Nothing => {}
+            Open::Call { .. } | Open::Image => self.pending.push_str(text),
             Open::Text | Open::Thinking => self.line(out, |out| write_escaped(text, out)),
         }
     }
