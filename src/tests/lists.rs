@@ -161,7 +161,7 @@ fn lists_outlive_the_object_and_end_with_the_last_account() {
     let vault = || Vault::of(Some("a master key of the tests"), None);
     let mut first = Control::new(Vec::new(), vault(), true);
     let key = Credential { access: Secret::new("gsk_0123456789abcdef"), ..Credential::default() };
-    for (id, base) in [("groq-1", None), ("groq-2", None), ("groq-3", Some("http://h@x/v1".replace("@x", "")))] {
+    for (id, base) in [("groq-1", None), ("groq-2", None), ("groq-3", Some("http://h.example/v1".to_owned()))] {
         let record = Record {
             id: id.to_owned(),
             provider: "groq".to_owned(),
@@ -179,7 +179,7 @@ fn lists_outlive_the_object_and_end_with_the_last_account() {
     let mut names: Vec<&str> =
         rows.iter().map(|(key, _)| key.as_str()).filter(|key| key.starts_with("list/")).collect();
     names.sort_unstable();
-    assert_eq!(names, ["list/groq", "list/groq@http://h/v1"]);
+    assert_eq!(names, ["list/groq", "list/groq@http://h.example/v1"]);
     assert!(rows.iter().all(|(_, value)| !value.contains("gsk_0123456789")));
     let mut second = Control::new(Vec::new(), vault(), true);
     assert!(second.load(rows, Millis(1)).is_empty());
