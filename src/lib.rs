@@ -61,5 +61,8 @@ pub mod fault;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 #[cfg(test)]
 mod tests;

@@ -270,10 +270,23 @@ fn generate(passing: Option<&Passing>, call: &Call, target: &Target) -> Result<P
         passing.adjust(&mut request);
     }
     turns::normalize(&mut request);
+    if request.turns.is_empty() && request.system.is_empty() && wire.protocol() != call.protocol() {
+        return Err(Failure::invalid(conversation(call), "says nothing"));
+    }
     upstream.adapt(&mut request);
     let restore = tools::fit(&mut request, wire.tool_rules());
     let body = wire.encode_request(&request)?.into();
     Ok(Payload { request: Some(request), restore, looks, ..payload_of(wire, body, stream, Reading::Model) })
+}
+
+/// Where a client's request has what is said.
+fn conversation(call: &Call) -> &'static str {
+    match (call.endpoint.operation, call.protocol()) {
+        (Operation::Complete, _) => "prompt",
+        (_, Protocol::Gemini) => "contents",
+        (_, Protocol::Responses) => "input",
+        _ => "messages",
+    }
 }
 
 fn payload_of(wire: &'static dyn Outbound, body: Bytes, stream: bool, reading: Reading) -> Payload {

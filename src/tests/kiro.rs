@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::event_stream::{event, exception};
 use super::framing::cut;
 use super::rig::{call, hear, stage, target};
 use crate::fault::Failure;
+use crate::fuzzing::amazon::{event, exception};
 use crate::ir::Protocol;
 use crate::ir::event::{FinishReason, Usage};
 use crate::protocol::StreamError;

@@ -296,15 +296,7 @@ proptest! {
         let mut bytes = fixture.bytes.clone();
         for (place, damage) in damage {
             let at = place.index(bytes.len());
-            match damage {
-                Damage::Set(byte) => bytes[at] = byte,
-                Damage::Insert(more) => drop(bytes.splice(at..at, more)),
-                Damage::Remove(count) => drop(bytes.drain(at..bytes.len().min(at + count))),
-                Damage::Repeat(count) => {
-                    let again = bytes[at..bytes.len().min(at + count)].to_vec();
-                    drop(bytes.splice(at..at, again));
-                }
-            }
+            damage.to(&mut bytes, at);
             if bytes.is_empty() {
                 break;
             }
@@ -340,14 +332,28 @@ proptest! {
 }
 
 #[derive(Debug, Clone)]
-enum Damage {
+pub enum Damage {
     Set(u8),
     Insert(Vec<u8>),
     Remove(usize),
     Repeat(usize),
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+impl Damage {
+    pub fn to(self, bytes: &mut Vec<u8>, at: usize) {
+        match self {
+            Self::Set(byte) => bytes[at] = byte,
+            Self::Insert(more) => drop(bytes.splice(at..at, more)),
+            Self::Remove(count) => drop(bytes.drain(at..bytes.len().min(at + count))),
+            Self::Repeat(count) => {
+                let again = bytes[at..bytes.len().min(at + count)].to_vec();
+                drop(bytes.splice(at..at, again));
+            }
+        }
+    }
+}
+
+pub fn damage() -> impl Strategy<Value = Damage> {
     const WORDS: &[&str] =
         &["null", "{}", "[]", "\n\n", "\"", "1e999", "-1", ",", "data: {}\n\n", "data: [DONE]\n\n", "\u{feff}"];
     prop_oneof![
@@ -359,7 +365,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 /// JSON in the words of the wires, in the wrong places.
-fn any_json() -> impl Strategy<Value = String> {
+pub fn any_json() -> impl Strategy<Value = String> {
     #[rustfmt::skip]
     let keys = [
         "type", "choices", "delta", "index", "tool_calls", "function", "name", "arguments", "message", "content", "usage",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::event_stream::{event, exception};
+use super::amazon::{event, exception};
 use crate::call::{Call, Head, HttpRequest, Route, route};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::framing::{Frame, Framer};
