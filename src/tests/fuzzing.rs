@@ -14,10 +14,12 @@ use crate::fuzzing::requests::url;
 use crate::fuzzing::{TARGETS, Target};
 use crate::ir::Protocol;
 
+type Seeds = Vec<Vec<u8>>;
+
 /// What an entry point is given, beginning with the bytes it chooses by.
-fn seeds(target: &str) -> Vec<Vec<u8>> {
+fn seeds(target: &str) -> Seeds {
     let with = |choice: &[u8], body: &[u8]| [choice, body].concat();
-    let found: Vec<Vec<u8>> = match target {
+    let found: Seeds = match target {
         "framing" => streams()
             .iter()
             .map(|(wire, fixture)| {
@@ -45,7 +47,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
                 let seed = |client| {
                     files.iter().map(move |file| with(&[place(wire), client, 3, 9, 80], &file.bytes)).collect()
                 };
-                clients.clone().flat_map(|client| -> Vec<Vec<u8>> { seed(client) }).collect::<Vec<_>>()
+                clients.clone().flat_map(|client| -> Seeds { seed(client) }).collect::<Vec<_>>()
             });
             streamed.chain(whole).collect()
         }
@@ -78,7 +80,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// Recorded requests, the largest left out: they only repeat themselves.
-fn requests() -> Vec<Vec<u8>> {
+fn requests() -> Seeds {
     let fixtures = fixtures("requests").into_iter().map(|fixture| fixture.bytes);
     let clients = shared_folder("captures");
     let captured = clients.iter().flat_map(|client| shared_folder(client)).filter_map(|path| shared(&path));
@@ -96,7 +98,7 @@ fn requests() -> Vec<Vec<u8>> {
     found
 }
 
-fn documents() -> Vec<Vec<u8>> {
+fn documents() -> Seeds {
     let client = br#"{"models":["gpt-5"],"provider":{"order":["openai"],"max_price":{"prompt":1}}}"#;
     let texts = [
         r#"{"routes":{"fast":{"tiers":[["groq/llama-3.3-70b-versatile",{"model":"gpt-4.1-mini","weight":2}],["gemini-2.5-flash"]],"sort":"price"},"claude-*":{"tiers":[["claude/*"],["kiro/*"]],"strategy":"fill_first","defaults":{"temperature":0.5}}},"fallbacks":{"gemini-cli":["antigravity","google"]},"models":{"my-small-*":{"tools":false,"context":100}}}"#,
@@ -133,7 +135,7 @@ fn everything_recorded_keeps_the_laws() {
 
 /// A seed, damaged in a few places, by whatever chooses before it.
 fn damaged(name: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    static SEEDS: LazyLock<Vec<(&str, Vec<Vec<u8>>)>> =
+    static SEEDS: LazyLock<Vec<(&str, Seeds)>> =
         LazyLock::new(|| TARGETS.iter().map(|(name, _)| (*name, seeds(name))).collect());
     let seeds = &SEEDS.iter().find(|(known, _)| *known == name).unwrap().1;
     let damages = prop::collection::vec((any::<prop::sample::Index>(), damage()), 0..4);
