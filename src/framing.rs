@@ -80,6 +80,11 @@ impl Framer {
         self.line.is_empty() && !self.has_data && !self.has_event
     }
 
+    /// Whether `chunk` begins with the LF of a CRLF whose CR ended the one before.
+    pub fn is_owed(&self, chunk: &[u8]) -> bool {
+        self.skip_lf && chunk.first() == Some(&b'\n')
+    }
+
     /// Feed `chunk`; `on` gets every frame it completes, with the offset in `chunk` just behind that frame.
     /// `on` stops the walk by returning an error.
     pub fn push<E: From<Broken>>(

@@ -53,6 +53,8 @@ enum Flow {
         keep_usage: bool,
         held: Vec<u8>,
         sent: bool,
+        /// The last frame was given out.
+        kept: bool,
     },
     Translate(Box<Translation>),
     /// Bytes that are nobody's business here.
@@ -136,6 +138,7 @@ impl Pump {
                 keep_usage: chat::wants_usage(call),
                 held: Vec::new(),
                 sent: false,
+                kept: false,
             },
             (Reading::Model, true, false) => Flow::WholeRelay { body: Vec::new() },
             (Reading::Model, false, true) => {
@@ -174,10 +177,19 @@ impl Pump {
         }
         let report = &mut self.report;
         match &mut self.flow {
-            Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
+            Flow::Relay { framer, inspect, style, keep_usage, held, sent, kept } => {
                 let mut from = 0;
+                if held.is_empty() && framer.is_owed(chunk) {
+                    // The LF of a CRLF that the end of a chunk took apart goes where its frame went.
+                    from = 1;
+                    if *kept && *style == Style::AsTheyCame {
+                        out.push(b'\n');
+                    }
+                }
                 framer.push(chunk, |frame, after| {
-                    match (inspect.frame(frame, report)?, *style) {
+                    let pass = inspect.frame(frame, report)?;
+                    *kept = pass != Pass::Usage || *keep_usage;
+                    match (pass, *style) {
                         (Pass::Usage, _) if !*keep_usage => held.clear(),
                         (Pass::Keep | Pass::Usage, Style::AsTheyCame) => {
                             out.append(held);
@@ -197,8 +209,9 @@ impl Pump {
                 if *style == Style::AsTheyCame {
                     // A frame still incomplete stays here: if the stream is cut, the client never sees its half.
                     held.extend_from_slice(chunk.get(from..).unwrap_or_default());
-                    if framer.is_between_frames() {
+                    if framer.is_between_frames() && !held.is_empty() {
                         out.append(held); // comments, which keep the client's connection alive
+                        *kept = true;
                     }
                 }
                 Ok(())
@@ -227,7 +240,7 @@ impl Pump {
         }
         let report = &mut self.report;
         match &mut self.flow {
-            Flow::Relay { framer, inspect, style, keep_usage, held, sent } => {
+            Flow::Relay { framer, inspect, style, keep_usage, held, sent, .. } => {
                 let mut whole = false;
                 let last = framer.finish(|frame, _| {
                     whole = is_whole(frame.data);

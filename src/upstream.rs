@@ -31,11 +31,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::listing::{Listing, Unlisted};
 use self::quota::Window;
-use crate::call::{Call, HttpRequest, Operation};
+use crate::call::{Call, HttpRequest, Operation, printable};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::filter::watch::Looks;
 use crate::ir::event::Usage;
-use crate::ir::{Protocol, Request};
+use crate::ir::{Protocol, Request, Tool, ToolChoice, ToolKind};
 use crate::json::{Json, write_str};
 use crate::passing::Passing;
 use crate::protocol::tools::{self, Restore};
@@ -273,10 +273,20 @@ fn generate(passing: Option<&Passing>, call: &Call, target: &Target) -> Result<P
     if request.turns.is_empty() && request.system.is_empty() && wire.protocol() != call.protocol() {
         return Err(Failure::invalid(conversation(call), "says nothing"));
     }
+    if let Some(name) = unoffered(&request) {
+        return Err(Failure::invalid("tool_choice", format!("no tool is called {}", printable(name))));
+    }
     upstream.adapt(&mut request);
     let restore = tools::fit(&mut request, wire.tool_rules());
     let body = wire.encode_request(&request)?.into();
     Ok(Payload { request: Some(request), restore, looks, ..payload_of(wire, body, stream, Reading::Model) })
+}
+
+/// A tool that must be called and is not there. Those that only a provider understands may have any name.
+fn unoffered(request: &Request) -> Option<&str> {
+    let Some(ToolChoice::Named(name)) = &request.tool_choice else { return None };
+    let may_be = |tool: &Tool| tool.name == *name || matches!(tool.kind, ToolKind::Opaque { .. });
+    (!request.tools.iter().any(may_be)).then_some(name)
 }
 
 /// Where a client's request has what is said.
