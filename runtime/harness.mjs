@@ -23,9 +23,10 @@ const KEYS = {
 };
 
 export class Sluice {
-  /** `t` is the test that everything ends with; `bindings` may be made of the provider's address. */
-  static async start(t, bindings = {}) {
+  /** `t` is the test that everything ends with; `bindings` may be made of the provider's address; `more` is Miniflare's. */
+  static async start(t, bindings = {}, more = {}) {
     const sluice = new Sluice();
+    sluice.more = more;
     sluice.provider = await Provider.start();
     sluice.persist = mkdtempSync(join(tmpdir(), 'sluice-'));
     const { url } = sluice.provider;
@@ -56,7 +57,7 @@ export class Sluice {
     this.log = '';
     const collect = (stream) => stream.setEncoding('utf8').on('data', (text) => (this.log += text));
     const handleRuntimeStdio = (out, error) => [out, error].forEach(collect);
-    this.worker = new Miniflare(options({ persist, bindings, host: '127.0.0.1', port: 0, handleRuntimeStdio }));
+    this.worker = new Miniflare(options({ persist, bindings, host: '127.0.0.1', port: 0, handleRuntimeStdio, ...this.more }));
     this.url = String(await this.worker.ready).replace(/\/$/, '');
     await migrate(await this.worker.getD1Database('DB'));
   }

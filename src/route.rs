@@ -83,7 +83,7 @@ fn labeled<'a>(label: &str, setups: &'a [Setup]) -> Option<&'a str> {
     Some(&setup.account.provider)
 }
 
-/// Clients of Ollama add its default tag to any name that has none.
+/// Clients of Ollama add its default tag to any name that has none. Where a model is called so, it stays.
 fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
     match model.strip_suffix(":latest") {
         Some(bare) if !setups.iter().any(|setup| has_tagged(setup, model)) => bare,
@@ -91,8 +91,11 @@ fn untagged<'a>(model: &'a str, setups: &[Setup]) -> &'a str {
     }
 }
 
+/// By its own name, or with the provider's in front.
 fn has_tagged(setup: &Setup, model: &str) -> bool {
-    setup.declared && pattern::any(&setup.models, model) || setup.offer(model).is_some_and(|offer| offer.id == model)
+    [model, own_name(setup, model)].into_iter().any(|name| {
+        setup.declared && pattern::any(&setup.models, name) || setup.offer(name).is_some_and(|offer| offer.id == name)
+    })
 }
 
 /// Anything of one provider, for a relay that does not know what it carries. An account restricted to some models is

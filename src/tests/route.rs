@@ -60,6 +60,7 @@ fn a_name_leads_to_whoever_has_it() {
         // The tag that clients of Ollama add.
         ("gpt-5:latest", "openai:gpt-5"),
         ("mine-7b:latest", "box:mine-7b:latest"),
+        ("box/mine-7b:latest", "box:mine-7b:latest"),
         ("llama3.2:latest", "vllm:llama3.2"),
         // Labels of lists made for people.
         ("[OpenAI] gpt-5", "openai:gpt-5"),
