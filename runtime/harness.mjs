@@ -23,12 +23,16 @@ const KEYS = {
 };
 
 export class Sluice {
-  /** `t` is the test that everything ends with; `bindings` may be made of the provider's address; `more` is Miniflare's. */
-  static async start(t, bindings = {}, more = {}) {
+  /**
+   * `t` is the test that everything ends with; `bindings` may be made of the provider's address; `more` is Miniflare's;
+   * `state` may name a folder that has some, and leave the database to the Worker.
+   */
+  static async start(t, bindings = {}, more = {}, state = {}) {
     const sluice = new Sluice();
     sluice.more = more;
+    sluice.migrated = state.migrated ?? true;
     sluice.provider = await Provider.start();
-    sluice.persist = mkdtempSync(join(tmpdir(), 'sluice-'));
+    sluice.persist = state.persist ?? mkdtempSync(join(tmpdir(), 'sluice-'));
     const { url } = sluice.provider;
     sluice.bindings = {
       SLUICE_API_KEY: KEY,
@@ -59,7 +63,7 @@ export class Sluice {
     const handleRuntimeStdio = (out, error) => [out, error].forEach(collect);
     this.worker = new Miniflare(options({ persist, bindings, host: '127.0.0.1', port: 0, handleRuntimeStdio, ...this.more }));
     this.url = String(await this.worker.ready).replace(/\/$/, '');
-    await migrate(await this.worker.getD1Database('DB'));
+    if (this.migrated) await migrate(await this.worker.getD1Database('DB'));
   }
 
   /** A new process with the old state, or what `between` has made of it. */

@@ -40,19 +40,44 @@ impl Statement {
 
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_books.sql")];
 
-/// What makes the tables there must be, and does nothing where they are.
-pub fn schema() -> Vec<Statement> {
-    let paragraphs = MIGRATIONS.iter().flat_map(|text| text.split("\n\n"));
-    let bare = paragraphs.map(|paragraph| {
-        let lines = paragraph.lines().filter(|line| !line.starts_with("--"));
-        lines.collect::<Vec<_>>().join("\n").trim().trim_end_matches(';').to_owned()
-    });
-    let statements = bare.filter(|text| !text.is_empty());
-    // A trigger's last semicolon is behind its END.
-    statements.map(|sql| Statement::new(sql, Vec::new())).collect()
+/// Which of the migrations a database has had.
+pub fn version() -> Statement {
+    Statement::new("SELECT value FROM meta WHERE name = 'schema'", Vec::new())
 }
 
-/// Whether the database says that its tables have not been made.
+/// The row of that; none of a database that has nothing.
+pub fn version_of(row: Option<&Value>) -> usize {
+    let value = row.and_then(|row| row.get("value")).and_then(Value::as_str);
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// Whether there is something that a database of this version has not had.
+pub fn is_old(version: usize) -> bool {
+    version < MIGRATIONS.len()
+}
+
+/// What makes of a database that has had so many migrations what there must be.
+pub fn schema(version: usize) -> Vec<Statement> {
+    upgrade(MIGRATIONS, version)
+}
+
+/// Statements can be repeated, all but `ALTER`: that is left out where it was done before.
+pub fn upgrade(migrations: &[&str], version: usize) -> Vec<Statement> {
+    let paragraphs =
+        (1..).zip(migrations).flat_map(|(number, text)| text.split("\n\n").map(move |part| (number, part)));
+    let bare = paragraphs.map(|(number, paragraph)| {
+        let lines = paragraph.lines().filter(|line| !line.starts_with("--"));
+        // A trigger's last semicolon is behind its END.
+        (number, lines.collect::<Vec<_>>().join("\n").trim().trim_end_matches(';').to_owned())
+    });
+    let wanted = bare.filter(|(number, sql)| !sql.is_empty() && (*number > version || !sql.starts_with("ALTER ")));
+    let mut statements: Vec<Statement> = wanted.map(|(_, sql)| Statement::new(sql, Vec::new())).collect();
+    let newest = migrations.len().max(version).to_string();
+    statements.push(Statement::new("UPDATE meta SET value = ?1 WHERE name = 'schema'", vec![newest.into()]));
+    statements
+}
+
+/// Whether the database says that it is not what this program expects.
 pub fn is_unmade(error: &str) -> bool {
-    error.contains("no such table")
+    ["no such table", "no such column", "has no column named"].iter().any(|words| error.contains(words))
 }

@@ -52,6 +52,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
         object::wake(&env, &object).await;
     }
     let Settings { log_days, log_rows, .. } = *settings;
+    ledger::keep_up(&env).await;
     ledger::prune(&env, log_days, log_rows).await;
 }
 

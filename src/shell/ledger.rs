@@ -7,11 +7,13 @@ use worker::Env;
 
 use super::{now, platform};
 use crate::fault::Millis;
-use crate::ledger::{Entry, Statement, is_unmade, prune_before, prune_beyond, schema};
+use crate::ledger::{Entry, Statement, is_old, is_unmade, prune_before, prune_beyond, schema, version, version_of};
 
 thread_local! {
     /// Rows this isolate could not write and has not told the object of.
     static LOST: Cell<u64> = const { Cell::new(0) };
+    /// The tables were seen to be as new as this program.
+    static CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What became of a statement.
@@ -21,15 +23,46 @@ pub struct Done {
     pub written: u64,
 }
 
-/// Run `statements`; the tables are made if they are not there.
+/// Run `statements`; the tables are made if they are not there, or not yet what this program expects.
 pub async fn run(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> {
     match once(env, statements).await {
         Err(error) if is_unmade(&error) => {
-            once(env, &schema()).await?;
+            upgrade(env).await?;
             once(env, statements).await
         }
         other => other,
     }
+}
+
+/// Bring the tables to where they must be.
+async fn upgrade(env: &Env) -> Result<(), String> {
+    let version = match once(env, &[version()]).await {
+        Ok(done) => version_of(done.iter().flat_map(|done| &done.rows).next()),
+        Err(error) if is_unmade(&error) => 0,
+        Err(error) => return Err(error),
+    };
+    if let Err(error) = once(env, &schema(version)).await {
+        // Another isolate may have been quicker; whether that is so, the next statement tells.
+        worker::console_warn!("the books: from version {version}: {error}");
+    }
+    Ok(())
+}
+
+/// A new program finds old tables: before somebody misses something, and once for each isolate.
+pub async fn keep_up(env: &Env) {
+    if CURRENT.get() {
+        return;
+    }
+    let version = once(env, &[version()]).await.map(|done| version_of(done.iter().flat_map(|done| &done.rows).next()));
+    // Tables that are not there are made with the first call.
+    if let Ok(version) = version
+        && is_old(version)
+        && let Err(error) = upgrade(env).await
+    {
+        worker::console_error!("the books: {error}");
+        return;
+    }
+    CURRENT.set(true);
 }
 
 async fn once(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> {

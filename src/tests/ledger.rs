@@ -9,7 +9,10 @@ use crate::control::inquiry::{Inquiry, Payer};
 use crate::fault::{Fault, Millis, Scope};
 use crate::ir::Protocol;
 use crate::ir::event::Usage;
-use crate::ledger::{Change, Entry, Facts, Filter, Tail, by_day, page, prune_before, prune_beyond, schema, verify};
+use crate::ledger::{
+    Change, Entry, Facts, Filter, Tail, by_day, is_old, page, prune_before, prune_beyond, schema, upgrade, verify,
+    version_of,
+};
 use crate::pool::{Attempt, Outcome, Settlement};
 use crate::prices::{Basis, Cost};
 
@@ -104,14 +107,40 @@ fn a_name_that_a_client_chose_is_cut_to_a_sane_length() {
 
 #[test]
 fn the_tables_are_made_by_statements_that_can_be_repeated() {
-    let statements = schema();
-    assert_eq!(statements.len(), 8);
+    let statements = schema(0);
+    assert_eq!(statements.len(), 9);
     for statement in &statements {
         let sql = &statement.sql;
-        assert!(sql.contains("IF NOT EXISTS") || sql.contains("ON CONFLICT"), "{sql}");
+        let repeatable = ["IF NOT EXISTS", "ON CONFLICT", "UPDATE meta"].iter().any(|words| sql.contains(words));
+        assert!(repeatable, "{sql}");
         assert!(!sql.contains("--") && !sql.ends_with(';'), "{sql}");
         assert_eq!(sql.starts_with("CREATE TRIGGER"), sql.ends_with("END"), "{sql}");
     }
+}
+
+#[test]
+fn an_older_database_gets_what_it_lacks_and_no_column_twice() {
+    const LATER: &[&str] = &[
+        "CREATE TABLE IF NOT EXISTS a (x);\n\nCREATE INDEX IF NOT EXISTS b ON a (x);",
+        "-- A column.\nALTER TABLE a ADD COLUMN y;\n\nDROP TRIGGER IF EXISTS t;\n",
+        "ALTER TABLE a ADD COLUMN z;",
+    ];
+    let altered = |version| {
+        let statements = upgrade(LATER, version);
+        let last = statements.last().unwrap();
+        assert_eq!(
+            (last.sql.starts_with("UPDATE meta"), &last.values),
+            (true, &vec![json!(version.max(3).to_string())])
+        );
+        assert_eq!(statements.iter().filter(|statement| !statement.sql.starts_with("ALTER")).count(), 4);
+        let columns = statements.iter().filter_map(|statement| statement.sql.strip_prefix("ALTER TABLE a ADD COLUMN "));
+        columns.map(str::to_owned).collect::<String>()
+    };
+    assert_eq!([0, 1, 2, 3, 4].map(altered), ["yz", "yz", "z", "", ""]);
+    // A newer database is left as new as it is.
+    assert!(is_old(0) && !is_old(9));
+    let row = json!({"value": "7"});
+    assert_eq!((version_of(Some(&row)), version_of(None), version_of(Some(&json!({"value": 7})))), (7, 0, 0));
 }
 
 #[test]
