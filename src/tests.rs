@@ -49,6 +49,7 @@ mod renewal;
 mod responses;
 mod route;
 mod rules;
+mod scaling;
 mod scan;
 mod schema;
 mod script;

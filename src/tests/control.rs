@@ -1,7 +1,7 @@
 //! What the object answers to one call.
 
 mod balance;
-mod billing;
+pub mod billing;
 mod copies;
 mod queue;
 mod quota;

@@ -20,15 +20,15 @@ pub fn with_token(patch: Value) -> (Control, Caller, String) {
     (control, Caller::Key(key.hash), id)
 }
 
-fn asked(caller: &Caller, model: &str) -> Inquiry {
+pub fn asked(caller: &Caller, model: &str) -> Inquiry {
     Inquiry { caller: caller.clone(), input_tokens: 1000, max_output: 100, ..inquiry(model) }
 }
 
-fn plan(control: &mut Control, inquiry: &Inquiry) -> Result<Grant, (u16, String)> {
+pub fn plan(control: &mut Control, inquiry: &Inquiry) -> Result<Grant, (u16, String)> {
     control.plan(inquiry, NOW).map_err(|denied| (denied.failure.status, denied.failure.code.unwrap_or_default()))
 }
 
-fn answered(grant: &Grant, usage: Usage) -> Settlement {
+pub fn answered(grant: &Grant, usage: Usage) -> Settlement {
     let candidate = &grant.leads[0].candidate;
     let attempts = vec![Attempt {
         account: candidate.account.clone(),
@@ -40,7 +40,7 @@ fn answered(grant: &Grant, usage: Usage) -> Settlement {
     Settlement { lease: grant.lease, attempts, usage, done: true, ..Settlement::default() }
 }
 
-const USAGE: Usage =
+pub const USAGE: Usage =
     Usage { input: 1000, cache_read: 0, cache_write: 0, cache_write_long: 0, output: 100, reasoning: 0 };
 
 #[test]
