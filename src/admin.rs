@@ -33,6 +33,9 @@ use crate::upstream::Secret;
 /// 4 MiB: an import of ten thousand accounts.
 pub const BODY_LIMIT: usize = 4 << 20;
 
+/// What follows `/admin/api/` where this deployment measures itself.
+pub const SELF_TEST: &str = "selftest";
+
 /// One request to the API. `path` is what follows `/admin/api/`, decoded.
 pub struct Request<'a> {
     pub method: &'a str,
@@ -119,6 +122,8 @@ pub enum Errand {
     Renew { account: String, effects: Vec<Effect> },
     /// Take accounts from their copies in KV, those behind `cursor`.
     Recall { cursor: Option<String>, dry: bool, actor: String },
+    /// Measure this deployment.
+    SelfTest,
     /// Rows of the books.
     Books { statement: Statement, shape: usage::Shape },
 }
@@ -216,6 +221,7 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
         ["tail"] => only(request, "GET").map(|()| Outcome::Stream(Stream::Tail)),
         ["usage", rest @ ..] => usage::handle(control, request, rest),
+        [SELF_TEST] => only(request, "POST").map(|()| Outcome::Errand(Errand::SelfTest)),
         ["prices"] => only(request, "GET").map(|()| usage::prices().into()),
         ["undo", id] if tokens::is_token(id) => {
             only(request, "POST").and_then(|()| tokens::undo(control, request, id, &actor)).map(Outcome::from)

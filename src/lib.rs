@@ -33,6 +33,7 @@ pub mod config;
 pub mod control;
 pub mod ledger;
 pub mod pool;
+pub mod selftest;
 pub mod vault;
 
 pub mod login;

@@ -19,6 +19,7 @@ mod probe;
 mod queue;
 mod refresh;
 mod reply;
+mod selftest;
 mod settings;
 mod stream;
 mod tail;

@@ -54,6 +54,7 @@ mod scan;
 mod schema;
 mod script;
 mod seal;
+mod selftest;
 mod shard;
 mod tokens;
 mod tools;

@@ -229,7 +229,8 @@ export default {
   'Metrics for Prometheus': 'Prometheus 指标',
   'not set': '未设置',
   'Nothing was changed yet': '还没有更改',
-  'Object, database, key-value store and master key are tried. No provider is called.': '检查对象、数据库、键值存储和主密钥，不会调用提供商。',
+  'Object, database, key-value store, master key and the way out are measured, which takes a few seconds. No provider is called.':
+    '测量对象、数据库、键值存储、主密钥和对外网络，需要几秒钟，不会调用提供商。',
   'Of what': '对象',
   'per million tokens': '每百万 token',
   'Shipped prices': '内置价格',

@@ -8,7 +8,7 @@ use worker::web_sys::{Request, Response};
 
 use super::pool::Core;
 use super::settings::Settings;
-use super::{ledger, now, platform, split};
+use super::{ledger, now, platform, selftest, split};
 use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, Stream, logins, restore};
 use crate::call::unescape;
 use crate::control::copies;
@@ -94,6 +94,7 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
         Errand::Quota { account } => core.quota(&account).await,
         Errand::Test { account, model, effects } => core.test(&account, &model, effects).await,
         Errand::Renew { account, effects } => core.renew_now(&account, effects).await,
+        Errand::SelfTest => selftest::inside(&core.env).await,
         Errand::Books { statement, shape } => {
             let rows = ledger::run(&core.env, &[statement]).await;
             let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());

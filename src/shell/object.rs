@@ -6,9 +6,9 @@ use worker::Env;
 use worker::web_sys::{Request, Response};
 
 use super::refresh::Wish;
-use super::{admin, platform};
+use super::{admin, platform, selftest, split};
 use crate::access::Caller;
-use crate::admin::Reply;
+use crate::admin::{Reply, SELF_TEST};
 use crate::control::balance::Balance;
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
@@ -73,12 +73,18 @@ pub async fn tell(env: &Env, object: &str, told: &Told) {
 /// The operator's API, which the object answers by itself.
 pub async fn operate(env: &Env, object: &str, request: &Request) -> Response {
     match platform::forward(env, object, request).await {
+        Ok(response) if response.ok() && asks_for(request, SELF_TEST) => selftest::finish(env, object, response).await,
         Ok(response) => response,
         Err(error) => {
             worker::console_error!("the object: /admin/api: {error:?}");
             admin::respond(Reply::failure(&Denial::Unavailable.failure(super::now())))
         }
     }
+}
+
+fn asks_for(request: &Request, what: &str) -> bool {
+    let url = request.url();
+    split(&url).0.trim_end_matches('/').strip_prefix("/admin/api/") == Some(what)
 }
 
 /// Another token for `account` than the one of this mark.

@@ -77,6 +77,7 @@ impl DurableObject for Pool {
         let body = request.bytes().await?;
         match request.path().as_str() {
             "/refresh" => return Response::ok(text(&core.renewed(&read(&body)?).await?)?),
+            "/ping" => return Response::ok("null"),
             "/wake" => {
                 core.work().await?;
                 return Response::ok("null");

@@ -124,7 +124,7 @@ fn simulate(shards: usize, layout: Layout, calls_per_second: f64) -> Seen {
                 outcome: if within { Outcome::Answered } else { limited },
                 began: now,
                 ms: 1,
-                first_ms: None,
+                ..Attempt::default()
             });
             if within {
                 by = Some(candidate.account);

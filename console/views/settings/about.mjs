@@ -6,6 +6,9 @@ import { Badge } from '../../parts/account_state.mjs';
 import { Button, Card, Notice, wordsOf } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 
+/** What could not be measured is neither good nor bad. */
+const TONES = { good: 'good', slow: 'warn', failed: 'bad' };
+
 export function About({ session }) {
   const { version, configured = {} } = session;
   const [result, setResult] = useState();
@@ -19,16 +22,16 @@ export function About({ session }) {
     }
   };
   const secret = (name, is) => html`<div><dt><code>${name}</code></dt><dd><${Badge} tone=${is ? 'good' : 'warn'}>${is ? t('set') : t('not set')}<//></dd></div>`;
-  const checks = result?.checks ?? result?.items ?? (Array.isArray(result) ? result : []);
+  const checks = result?.checks ?? [];
   return html`<div class="stack">
     <${Card} title="Sluice" note=${version}>
       <dl class="facts-list">${secret('SLUICE_ADMIN_KEY', configured.admin)}${secret('SLUICE_MASTER_KEY', configured.master)}${secret('SLUICE_API_KEY', configured.api_key)}</dl>
       <p class="spaced"><a href="/admin/api/openapi.json" target="_blank">${t('The API as an OpenAPI document')}</a> · <a href="/admin/api/metrics" target="_blank">${t('Metrics for Prometheus')}</a></p>
     <//>
     <${Card} title=${t('Does everything work?')} actions=${html`<${Button} small onClick=${test}>${t('Check now')}<//>`}>
-      <p class="soft">${t('Object, database, key-value store and master key are tried. No provider is called.')}</p>
+      <p class="soft">${t('Object, database, key-value store, master key and the way out are measured, which takes a few seconds. No provider is called.')}</p>
       ${error && html`<div class="spaced"><${Notice} tone=${error.absent ? 'plain' : 'bad'}>${wordsOf(error)}<//></div>`}
-      ${checks.length > 0 && html`<ul class="stack spaced">${checks.map((one) => html`<li><${Badge} tone=${one.ok ? 'good' : 'bad'}>${one.name}<//> <span class="soft">${one.message ?? one.detail ?? ''}</span></li>`)}</ul>`}
+      ${checks.length > 0 && html`<ul class="stack spaced">${checks.map((one) => html`<li><${Badge} tone=${TONES[one.verdict] ?? 'off'}>${one.name}<//> <span class="soft">${one.message}</span></li>`)}</ul>`}
     <//>
   </div>`;
 }
