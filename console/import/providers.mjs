@@ -1,40 +1,16 @@
 // Whose an address, a name or a key is.
 
+import { ROWS } from './hosts.mjs';
 import { slug, text } from './shape.mjs';
 
-/** Providers with a row of their own: host, name, and the paths that the row knows by itself. */
+/** Providers by their host: name, and the paths that Sluice knows by itself. */
 export const HOSTS = new Map(
   [
-    ['api.openai.com', 'openai', ['/v1']],
+    ...ROWS,
     ['api.anthropic.com', 'anthropic', ['/v1']],
     ['generativelanguage.googleapis.com', 'google', ['/v1beta', '/v1', '/v1beta/openai', '/v1beta/models']],
-    ['openrouter.ai', 'openrouter', ['/api', '/api/v1']],
     ['api.deepseek.com', 'deepseek', ['/v1', '/beta', '/anthropic', '/anthropic/v1']],
-    ['api.moonshot.ai', 'moonshot', ['/v1', '/anthropic', '/anthropic/v1']],
-    ['api.moonshot.cn', 'moonshot-cn', ['/v1', '/anthropic', '/anthropic/v1']],
-    ['api.minimax.io', 'minimax', ['/v1', '/anthropic', '/anthropic/v1']],
-    ['api.minimaxi.com', 'minimax-cn', ['/v1', '/anthropic', '/anthropic/v1']],
     ['api.minimax.chat', 'minimax-cn', ['/v1']],
-    ['open.bigmodel.cn', 'zhipu', ['/api/paas/v4', '/api/anthropic', '/api/anthropic/v1']],
-    ['api.z.ai', 'zai', ['/api/paas/v4', '/api/anthropic', '/api/anthropic/v1']],
-    ['api.siliconflow.cn', 'siliconflow', ['/v1']],
-    ['api-inference.modelscope.cn', 'modelscope', ['/v1']],
-    [
-      'dashscope.aliyuncs.com',
-      'dashscope',
-      ['/compatible-mode', '/compatible-mode/v1', '/apps/anthropic', '/apps/anthropic/v1'],
-    ],
-    ['api.groq.com', 'groq', ['/openai', '/openai/v1']],
-    ['api.mistral.ai', 'mistral', ['/v1']],
-    ['api.together.xyz', 'together', ['/v1']],
-    ['api.x.ai', 'xai', ['/v1']],
-    ['qianfan.baidubce.com', 'qianfan', ['/v2']],
-    ['api.hunyuan.cloud.tencent.com', 'hunyuan', ['/v1']],
-    ['api.fireworks.ai', 'fireworks', ['/inference', '/inference/v1']],
-    ['api.cerebras.ai', 'cerebras', ['/v1']],
-    ['api.kimi.com', 'kimi', ['/coding', '/coding/v1']],
-    ['models.github.ai', 'github-models', ['/inference']],
-    ['apis.iflow.cn', 'iflow', ['/v1']],
   ].map(([host, provider, paths]) => [host, { provider, paths }]),
 );
 

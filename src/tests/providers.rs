@@ -2,12 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::rig::{CLIENTS, folder};
+use super::rig::{CLIENTS, Play, folder, hear, simple_call};
+use super::script::stream;
+use super::upstreams::setups;
 use crate::accounts::{self, Offered};
 use crate::fault::Millis;
 use crate::ir::Protocol;
 use crate::oauth;
-use crate::upstream::{Credential, Secret, Target, Upstream};
+use crate::route::resolve;
+use crate::upstream::{Credential, Secret, Target, Upstream, payload};
+
+/// A row that only tests have.
+const NEWCOMER: &str = "newcomer";
 
 const HEAD: &str = "# Providers
 
@@ -80,6 +86,7 @@ fn table() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("| provider | keys | sign-in | wires | quota | models |\n|---|---|---|---|---|---|\n");
     let mut offered: Vec<Offered> = accounts::providers();
+    offered.retain(|offered| offered.name != NEWCOMER);
     offered.sort_by(|a, b| a.name.cmp(&b.name));
     for Offered { name, needs_base_url, .. } in offered {
         let target = target(accounts::upstream(&name, None).unwrap(), &name);
@@ -126,5 +133,34 @@ fn nobody_asks_for_quota_or_models_of_another_host() {
         for request in asked.into_iter().flatten() {
             assert!(request.url.starts_with("http://127.0.0.1:9/"), "{}: {}", offered.name, request.url);
         }
+    }
+}
+
+#[test]
+fn one_row_is_all_that_a_provider_takes_to_answer_every_client() {
+    let setups = setups(&[("NEWCOMER_API_KEY", "k-1,k-2")]);
+    assert_eq!(setups.len(), 2);
+    for asked in ["newcomer-7b", "newcomer/anything"] {
+        let ask = resolve(asked, None, &setups).unwrap();
+        let providers = ask.tiers.iter().flatten().map(|goal| goal.provider.as_str());
+        assert_eq!(providers.collect::<Vec<_>>(), [NEWCOMER]);
+    }
+    assert!(accounts::providers().iter().any(|offered| offered.name == NEWCOMER && !offered.needs_base_url));
+    for &client in CLIENTS {
+        let call = simple_call(client, true);
+        let target = setups[0].target("newcomer-7b");
+        let payload = payload(&call, &target).unwrap();
+        let request = target.upstream.request(&call, &target, &payload).unwrap();
+        assert_eq!(request.url, "https://api.newcomer.example/v1/chat/completions");
+        let bearer = request.headers.iter().find(|(name, _)| *name == "authorization");
+        assert_eq!(bearer.map(|(_, value)| value.as_str()), Some("Bearer k-1"));
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!((&body["model"], &body["stream"]), (&"newcomer-7b".into(), &true.into()));
+        let played = Play::new(&call, &payload).run([stream(Protocol::Chat, "text").as_bytes()]);
+        let heard = hear(client, &played.out);
+        assert_eq!((played.error, heard.failures, heard.finishes.len()), (None, 0, 1), "{client:?}");
+        assert_eq!(heard.text, "Grüße, 日本語のテキスト 😀\n", "{client:?}");
+        let listing = target.upstream.models_request(&target, None).unwrap();
+        assert_eq!(listing.url, "https://api.newcomer.example/v1/models");
     }
 }

@@ -375,4 +375,13 @@ pub static PROVIDERS: &[Compatible] = &[
         keyless: true,
         ..ROW
     },
+    // What a new provider takes: a row like this. Tests alone have it.
+    #[cfg(test)]
+    Compatible {
+        name: "newcomer",
+        stems: &["NEWCOMER"],
+        root: "https://api.newcomer.example",
+        models: &["newcomer-*"],
+        ..ROW
+    },
 ];

@@ -1,0 +1,27 @@
+// Compatible providers by their host, with the paths that each knows. scripts/hosts.mjs makes this of their table.
+
+export const ROWS = [
+  ['api.x.ai', 'xai', ['/v1']],
+  ['apis.iflow.cn', 'iflow', ['/v1']],
+  ['api.openai.com', 'openai', ['/v1']],
+  ['openrouter.ai', 'openrouter', ['/api', '/api/v1']],
+  ['api.deepseek.com', 'deepseek', ['/v1', '/anthropic', '/anthropic/v1']],
+  ['api.kimi.com', 'kimi', ['/coding', '/coding/v1']],
+  ['api.moonshot.ai', 'moonshot', ['/v1', '/anthropic', '/anthropic/v1']],
+  ['api.moonshot.cn', 'moonshot-cn', ['/v1', '/anthropic', '/anthropic/v1']],
+  ['api.minimax.io', 'minimax', ['/v1', '/anthropic', '/anthropic/v1']],
+  ['api.minimaxi.com', 'minimax-cn', ['/v1', '/anthropic', '/anthropic/v1']],
+  ['open.bigmodel.cn', 'zhipu', ['/api/paas/v4', '/api/anthropic', '/api/anthropic/v1']],
+  ['api.z.ai', 'zai', ['/api/paas/v4', '/api/anthropic', '/api/anthropic/v1']],
+  ['api.siliconflow.cn', 'siliconflow', ['/v1']],
+  ['api-inference.modelscope.cn', 'modelscope', ['/v1']],
+  ['dashscope.aliyuncs.com', 'dashscope', ['/compatible-mode', '/compatible-mode/v1', '/apps/anthropic', '/apps/anthropic/v1']],
+  ['api.groq.com', 'groq', ['/openai', '/openai/v1']],
+  ['api.mistral.ai', 'mistral', ['/v1']],
+  ['api.together.xyz', 'together', ['/v1']],
+  ['models.github.ai', 'github-models', ['/inference']],
+  ['qianfan.baidubce.com', 'qianfan', ['/v2']],
+  ['api.hunyuan.cloud.tencent.com', 'hunyuan', ['/v1']],
+  ['api.fireworks.ai', 'fireworks', ['/inference', '/inference/v1']],
+  ['api.cerebras.ai', 'cerebras', ['/v1']],
+];
