@@ -16,6 +16,8 @@ const documents = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 
   .split('\n')
   .filter((path) => path !== '' && existsSync(join(root, path)));
 
+const FIRST_CALL = text('README.md').match(/^curl .*$/m)[0];
+
 /**
  * What stands in a block of commands, and the test that runs it: a file and what in it does so. A command that no test
  * can run says why.
@@ -24,6 +26,9 @@ const COMMANDS = {
   'scripts/dev': ['runtime/clone.test.mjs', /scripts\/dev/],
   'scripts/deploy': ['runtime/deploy.test.mjs', /the life of a deployment/],
   'npx wrangler secret put ANTHROPIC_API_KEY': ['runtime/deploy.test.mjs', /'put', 'ANTHROPIC_API_KEY'/],
+  'scripts/import': ['runtime/moving.test.mjs', /'scripts\/import'/],
+  [FIRST_CALL]: ['runtime/readme.test.mjs', /the first call of the README is answered/],
+  'curl -X POST "$SLUICE_URL/admin/api/selftest" -H "authorization: Bearer $SLUICE_ADMIN_KEY"': ['runtime/selftest.test.mjs', /POST selftest/],
   'scripts/import --dry-run': ['runtime/import.test.mjs', /'--dry-run'/],
   'npx wrangler secret put SLUICE_API_KEY': 'the same with another name',
   'git pull && scripts/deploy':
