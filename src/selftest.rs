@@ -176,7 +176,7 @@ fn translation(ms: Option<f64>) -> Check {
         // The clock moved less than a read's time varies.
         Some(micros) if micros <= 0.0 => (Verdict::Unknown, "too little for this clock".to_owned()),
         Some(micros) => {
-            let events = (10_000.0 / micros / 1000.0).floor() * 1000.0;
+            let events = (10_000.0 / micros / 100.0).floor() * 100.0;
             let verdict = if micros < 10.0 { Verdict::Good } else { Verdict::Slow };
             let message = format!(
                 "an event of a translated stream takes {micros} µs of the program's own work, so that the 10 ms of the free \
