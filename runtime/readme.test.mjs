@@ -53,7 +53,9 @@ test('each client of the console is in the table, with settings that the console
     assert.ok(client !== undefined || / SDKs$/.test(name), `${name} is not in the console`);
     const places = (client === undefined ? sdks : [client]).map(shown).join('\n');
     for (const span of spans(settings).filter((span) => !/^[~\w./-]*\.(toml|json)$/.test(span))) {
-      assert.ok(places.includes(span), `${name}: ${span}`);
+      // Not the end of another name.
+      const whole = new RegExp(`(?<![\\w-])${span.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?!\\w)`);
+      assert.match(places, whole, `${name}: ${span}`);
     }
   }
   const missing = CLIENTS.filter((client) => !sdks.includes(client) && !rows.some(([name]) => name === client.name));

@@ -164,6 +164,22 @@ for (const version of readdirSync(folder)) {
   });
 }
 
+test('a table that an older version had not is made by the call that misses it', async (t) => {
+  const persist = await restored(t, '0.1.0');
+  await stores(persist, (_, database) => database.batch([database.prepare('DROP TABLE daily'), database.prepare("UPDATE meta SET value = '0'")]));
+  const service = outside();
+  const sluice = await Sluice.start(t, NONE, { outboundService: service }, { persist, migrated: false });
+  service.url = sluice.provider.url;
+  sluice.provider.script([SECRET, `${SECRET}-limited`], behave.answer());
+  assert.equal((await sluice.chat()).status, 200);
+  await until(async () => (await sluice.admin('GET usage')).body.items.length === 5);
+  const { items } = (await sluice.admin('GET usage/daily?from=0&by=token')).body;
+  assert.equal(items.reduce((sum, { requests }) => sum + requests, 0), 1);
+  const database = await sluice.worker.getD1Database('DB');
+  const { value } = await database.prepare("SELECT value FROM meta WHERE name = 'schema'").first();
+  assert.ok(Number(value) > 0);
+});
+
 test('a database that was never made is made by the first call', async (t) => {
   const sluice = await Sluice.start(t, {}, {}, { migrated: false });
   const database = await sluice.worker.getD1Database('DB');
