@@ -16,7 +16,7 @@ const LATE_MS = 20;
 const SAMPLE_US = 100;
 
 /** A conversation with the inspector: send a command, get its result. */
-async function inspector(port) {
+export async function inspector(port) {
   const targets = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
   const socket = new WebSocket(targets.find(({ id }) => id.includes('main')).webSocketDebuggerUrl);
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
