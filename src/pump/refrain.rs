@@ -9,7 +9,8 @@
 //! data: {"choices":[{"index":0,"delta":{"content":"lo"}}]}         the same but for the text: copied
 //! ```
 //!
-//! This holds because a decoder that has come to one delta is left by a second such frame as it was left by the first.
+//! This holds because a decoder that has come to one delta is left by a second such frame as it was left by the first;
+//! so the second follows upon the first, and any frame that is decoded ends the refrain.
 //! Members that a decoder does not read may differ too, and so may counts that add up to nothing: of these the last one
 //! counts, and the frame with it is decoded when the refrain ends. Text with escapes that we would write otherwise, and
 //! everything else that is different in any way, takes the usual way.
@@ -106,8 +107,9 @@ impl Refrain {
         Self { loose, pattern: None, vain: 0, counted: Vec::new() }
     }
 
-    /// What to look for in the next frame.
-    pub fn look(&self) -> Seen {
+    /// A frame is about to be decoded: whatever it does to the decoder, it ends the refrain. What to look for in it.
+    pub fn look(&mut self) -> Seen {
+        self.pattern = None;
         Seen::from(self.loose.filter(|_| self.vain < VAIN))
     }
 

@@ -61,7 +61,7 @@ proptest! {
         which: prop::sample::Index,
         client: prop::sample::Index,
         stream in prop::bool::weighted(0.9),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), spelled(), number(), 1..4usize), 1..24),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), spelled(), number(), 1..6usize), 1..24),
         places: [prop::sample::Index; 3],
     ) {
         let all = all();
@@ -75,7 +75,9 @@ proptest! {
             for copy in 0..*times {
                 let at = if copy % 3 == 2 { at } else { place };
                 let again = varied(&list[index], at, text, number);
-                list.insert(index + 1, again);
+                // Mostly right behind, and sometimes where it has no business.
+                let to = if copy % 4 == 3 { at.index(list.len() + 1) } else { index + 1 };
+                list.insert(to, again);
             }
         }
         let bytes = list.concat().into_bytes();
@@ -142,6 +144,33 @@ fn what_looks_like_a_refrain_and_is_none_is_decoded() {
         let whole = Play::new(&call, &payload).run([&bytes[..]]);
         let measure = Play::new(&call, &payload).run(bytes.chunks(1));
         assert_eq!((whole.text(), whole.error.is_some()), (measure.text(), measure.error.is_some()));
+    }
+}
+
+/// Frames of several refrains in turn: each belongs where the one before it has left the decoder.
+#[test]
+fn a_refrain_ends_with_the_first_other_frame() {
+    let chat =
+        |member: &str, text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"{member}\":\"{text}\"}}}}]}}\n\n");
+    let messages = |index: u8, text: &str| {
+        let delta = format!("{{\"type\":\"text_delta\",\"text\":\"{text}\"}}");
+        format!("data: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{delta}}}\n\n")
+    };
+    let start = "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"thinking\"}}\n\n";
+    let turns: String = "abcDefgHIJkL"
+        .chars()
+        .map(|c| chat(if c.is_ascii_lowercase() { "content" } else { "reasoning_content" }, &c.to_string()))
+        .collect();
+    let other = [messages(0, "a"), messages(0, "b"), messages(0, "c"), start.to_owned(), messages(0, "d")].concat();
+    for (wire, body) in [(Protocol::Chat, &turns), (Protocol::Messages, &other)] {
+        let bytes = answer(wire, body, &[""]);
+        for &client in CLIENTS {
+            let (call, payload) = stage(client, wire, true);
+            let whole = Play::new(&call, &payload).run([&bytes[..]]);
+            let measure = Play::new(&call, &payload).run(bytes.chunks(1));
+            assert_eq!((whole.text(), &whole.error), (measure.text(), &measure.error), "{wire:?} to {client:?}");
+            assert_eq!(whole.error.is_some(), wire == Protocol::Messages && client != Protocol::Messages);
+        }
     }
 }
 
