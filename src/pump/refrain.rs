@@ -122,7 +122,6 @@ impl Refrain {
             self.counted.clear();
             self.counted.extend_from_slice(bytes.get(..end)?);
         }
-        self.vain = 0;
         Some((text, end))
     }
 
@@ -144,9 +143,15 @@ impl Refrain {
         self.vain += 1;
     }
 
-    /// The client's side cannot go on in this way.
+    /// The frame that was found has been copied: what was learned was not in vain.
+    pub fn came(&mut self) {
+        self.vain = 0;
+    }
+
+    /// The client's side does not go on in this way: the frame that was found is decoded after all.
     pub fn give_up(&mut self) {
-        *self = Self::new(None);
+        self.pattern = None;
+        self.counted.clear();
     }
 }
 

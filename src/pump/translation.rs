@@ -61,6 +61,7 @@ fn repeat(refrain: &mut Refrain, output: &mut Output, chunk: &[u8], mut at: usiz
             refrain.give_up();
             break;
         }
+        refrain.came();
         at += size;
     }
     at

@@ -195,7 +195,16 @@ impl Encode for Encoder {
         match self.open {
             Open::None => write(b"\"content\":\"", b"\"", out),
             Open::Thinking => write(b"\"reasoning_content\":\"", b"\"", out),
-            Open::Head { .. } | Open::Call { .. } | Open::Media { .. } => false,
+            Open::Call { freeform } => {
+                let member = if freeform { ",\"custom\":{\"input\":\"" } else { ",\"function\":{\"arguments\":\"" };
+                self.chunk(out, |out| {
+                    out.extend_from_slice(b"\"tool_calls\":[{\"index\":");
+                    write_u64(self.calls.saturating_sub(1), out);
+                    [member, inside, "\"}}]"].iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+                });
+                true
+            }
+            Open::Head { .. } | Open::Media { .. } => false,
         }
     }
 }
