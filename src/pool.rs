@@ -40,6 +40,7 @@ use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::ir::event::Usage;
 use crate::upstream::quota::Window;
 
+pub use self::cooldown::Cause;
 pub use self::explain::{Considered, Explanation, Resting, Standing};
 pub use self::gauge::Pace;
 pub use self::operate::Look;

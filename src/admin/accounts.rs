@@ -12,7 +12,7 @@ use crate::accounts::{self, Setup};
 use crate::control::Control;
 use crate::control::record::{Kind as AccountKind, Record, hint};
 use crate::fault::{Failure, Kind, Millis};
-use crate::pool::Standing;
+use crate::pool::{Cause, Standing};
 use crate::upstream::quota::Window;
 
 pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
@@ -89,6 +89,8 @@ struct State {
     until: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    #[serde(flatten)]
+    reason: Option<Reason>,
     /// Models that rest although the account does not.
     models: Vec<Resting>,
 }
@@ -98,6 +100,25 @@ struct Resting {
     model: String,
     until: Option<Millis>,
     why: String,
+    #[serde(flatten)]
+    reason: Reason,
+}
+
+/// What `why` says, for those who say it in other words.
+#[derive(Serialize)]
+struct Reason {
+    cause: Cause,
+    /// Milliseconds that the provider named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said_ms: Option<u64>,
+    strikes: u32,
+}
+
+impl Reason {
+    fn of(rest: &crate::pool::Resting) -> Self {
+        let said_ms = rest.said.and_then(|said| u64::try_from(said.as_millis()).ok());
+        Self { cause: rest.cause, said_ms, strikes: rest.strikes }
+    }
 }
 
 fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
@@ -137,7 +158,7 @@ fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
 }
 
 fn state(control: &Control, setup: &Setup, record: Option<&Record>, resting: &[crate::pool::Resting]) -> State {
-    let plain = |name, why| State { name, until: None, why, models: Vec::new() };
+    let plain = |name, why| State { name, until: None, why, reason: None, models: Vec::new() };
     if let Some(why) = record.and_then(|record| record.sign_in.clone()) {
         return plain("sign_in", Some(why));
     }
@@ -155,10 +176,17 @@ fn state(control: &Control, setup: &Setup, record: Option<&Record>, resting: &[c
     for rest in resting {
         let (why, end) = (rest.words.clone(), until(&rest.state));
         match (&rest.model, &rest.state) {
-            (None, Standing::Cooling { .. }) => state = State { name: "cooling", until: end, why: Some(why), ..state },
-            (None, Standing::Probing { .. }) => state = State { name: "probing", until: end, why: Some(why), ..state },
-            (None, _) => state.why = Some(why),
-            (Some(model), _) => state.models.push(Resting { model: model.clone(), until: end, why }),
+            (None, standing) => {
+                let name = match standing {
+                    Standing::Cooling { .. } => "cooling",
+                    Standing::Probing { .. } => "probing",
+                    _ => state.name,
+                };
+                state = State { name, until: end, why: Some(why), reason: Some(Reason::of(rest)), ..state };
+            }
+            (Some(model), _) => {
+                state.models.push(Resting { model: model.clone(), until: end, why, reason: Reason::of(rest) });
+            }
         }
     }
     state

@@ -78,8 +78,12 @@ pub fn finish(control: &mut Control, shape: &Shape, rows: Result<Vec<Value>, Str
         Shape::Page { limit } => {
             let more = rows.len() > *limit;
             rows.truncate(*limit);
+            let last = rows.last().and_then(|row| row["id"].as_u64());
+            let further = rows.last().is_some_and(|row| row["further"] == 1);
+            // The last row that was looked at is there whether it fits or not.
+            rows.retain(|row| row["fits"] != 0);
+            let next = last.filter(|_| more || further).map(|id| id.to_string());
             rows.iter_mut().for_each(|row| dress(control, row));
-            let next = rows.last().filter(|_| more).and_then(|row| row["id"].as_u64()).map(|id| id.to_string());
             Reply::json(200, &json!({"items": rows, "next": next, "lost": control.lost()}))
         }
         Shape::One => match rows.first_mut() {
@@ -99,6 +103,9 @@ pub fn dress(control: &Control, row: &mut Value) {
     let text = |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
     if let Some(chain) = text(row, "attempts").and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
         row.insert("attempts".to_owned(), chain);
+    }
+    for ours in ["fits", "further"] {
+        row.remove(ours);
     }
     for flag in ["stream", "estimated"] {
         if let Some(value) = row.get_mut(flag) {

@@ -1,7 +1,5 @@
 //! What is asked of the books. Pages go by key, newest first, so that the ten-thousandth costs what the first does.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use super::Statement;
@@ -9,6 +7,8 @@ use crate::fault::{Failure, Millis};
 
 /// Rows removed at a time: each counts as one written.
 const PRUNED: u64 = 2000;
+/// Rows looked at for one page where no index finds what is asked for: a thousand such pages a day are free.
+const LOOKED: u64 = 2500;
 
 /// Which calls; all that is said must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,47 +23,63 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn conditions(&self, values: &mut Vec<Value>) -> Result<String, Failure> {
-        let mut sql = String::from("1");
-        let mut and = |condition: &str, value: Value| {
+    /// What an index finds, and what must be looked for among that.
+    fn conditions(&self, after: Option<u64>, values: &mut Vec<Value>) -> Result<(String, String), Failure> {
+        let (mut found, mut fits) = (Vec::new(), Vec::new());
+        let mut and = |conditions: &mut Vec<String>, condition: &str, value: Value| {
             values.push(value);
-            let _ = write!(sql, " AND {condition} ?{}", values.len());
+            conditions.push(condition.replace('?', &format!("?{}", values.len())));
         };
         // The id is the time, so that no index of the time is needed.
-        for (condition, at) in [("id >=", self.from), ("id <", self.to)] {
-            if let Some(at) = at {
-                and(condition, lease(at).into());
+        for (condition, id) in [("id >= ?", self.from.map(lease)), ("id < ?", self.to.map(lease)), ("id < ?", after)] {
+            if let Some(id) = id {
+                and(&mut found, condition, id.into());
             }
         }
-        for (condition, text) in [("token =", &self.token), ("served =", &self.model), ("account =", &self.account)] {
+        // Every index of the rows has the id too; one of them is used.
+        let indexed = [("token = ?", &self.token), ("account = ?", &self.account)];
+        for (condition, text) in indexed {
             if let Some(text) = text {
-                and(condition, text.as_str().into());
+                let first = self.token.is_none() || condition == "token = ?";
+                and(if first { &mut found } else { &mut fits }, condition, text.as_str().into());
             }
+        }
+        if let Some(model) = &self.model {
+            and(&mut fits, "? IN (served, model)", model.as_str().into());
         }
         match self.status.as_deref() {
             None | Some("") => {}
-            Some("ok") => and("status <", 400.into()),
-            Some("error") => and("status >=", 400.into()),
+            Some("ok") => and(&mut fits, "status < ?", 400.into()),
+            Some("error") => and(&mut fits, "status >= ?", 400.into()),
             Some(text) => match text.parse::<u16>() {
-                Ok(status) => and("status =", status.into()),
+                Ok(status) => and(&mut fits, "status = ?", status.into()),
                 Err(_) => return Err(Failure::invalid("status", "expected `ok`, `error` or a number")),
             },
         }
-        Ok(sql)
+        let all = |conditions: Vec<String>| {
+            if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") }
+        };
+        Ok((all(found), all(fits)))
     }
 }
 
-/// Calls before the one with the id `after`, newest first.
+/// Calls before the one with the id `after`, newest first: `limit` of them, or as many as there are among the next
+/// [`LOOKED`]. `fits` is 0 at the last of those when it is only shown to tell how far the look went.
 pub fn page(filter: &Filter, after: Option<u64>, limit: usize) -> Result<Statement, Failure> {
     let mut values = Vec::new();
-    let mut sql = filter.conditions(&mut values)?;
-    if let Some(after) = after {
-        values.push(after.into());
-        let _ = write!(sql, " AND id < ?{}", values.len());
-    }
+    let (found, fits) = filter.conditions(after, &mut values)?;
     values.push(limit.into());
     let limit = values.len();
-    Ok(Statement::new(format!("SELECT * FROM usage WHERE {sql} ORDER BY id DESC LIMIT ?{limit}"), values))
+    let sql = match fits.as_str() {
+        "1" => format!("SELECT * FROM usage WHERE {found} ORDER BY id DESC LIMIT ?{limit}"),
+        fits => format!(
+            "WITH far (least, looked) AS (SELECT min(id), count(*) FROM (SELECT id FROM usage WHERE {found} ORDER BY id \
+             DESC LIMIT {LOOKED})) SELECT usage.*, {fits} AS fits, (SELECT looked FROM far) = {LOOKED} AS further FROM \
+             usage WHERE {found} AND id >= (SELECT least FROM far) AND (fits OR id = (SELECT least FROM far)) ORDER BY \
+             id DESC LIMIT ?{limit}"
+        ),
+    };
+    Ok(Statement::new(sql, values))
 }
 
 pub fn row(id: u64) -> Statement {
@@ -105,11 +121,14 @@ pub fn prune_before(at: Millis) -> Statement {
     Statement::new(sql, vec![lease(at).into(), PRUNED.into()])
 }
 
-/// Forget the oldest calls beyond the newest `rows`.
-pub fn prune_beyond(rows: u64) -> Statement {
-    let sql = "DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE id <= \
-               (SELECT id FROM usage ORDER BY id DESC LIMIT 1 OFFSET ?1) ORDER BY id LIMIT ?2)";
-    Statement::new(sql, vec![rows.into(), PRUNED.into()])
+/// Forget the oldest calls beyond the newest `rows`, by whole days: the sums of the days since `since` tell how many
+/// there are, which takes fewer reads than counting them.
+pub fn prune_beyond(rows: u64, since: Millis) -> Statement {
+    let sql = "DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE id < \
+               (SELECT max(day) * 86400000 * 1024 FROM \
+               (SELECT day, sum(sum(requests)) OVER (ORDER BY day DESC) AS newer FROM daily WHERE day >= ?3 GROUP BY day) \
+               WHERE newer > ?1) ORDER BY id LIMIT ?2)";
+    Statement::new(sql, vec![rows.into(), PRUNED.into(), day(since).into()])
 }
 
 /// The first lease of a moment.

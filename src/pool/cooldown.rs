@@ -182,6 +182,11 @@ impl Rest {
         false
     }
 
+    /// The wait that the provider named, as near as is known.
+    pub fn said(&self) -> Option<Duration> {
+        (self.named && self.cause != Cause::Operator).then(|| self.until.since(self.since))
+    }
+
     fn standing(&self, now: Millis) -> Standing {
         // A call can still be out when a late report opens the window again.
         let end = self.probe.map_or(self.until, |(_, end)| end.max(self.until));

@@ -1,8 +1,10 @@
 //! Why the pool would choose as it would, in words. Changes nothing.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::cooldown::Rest;
+use super::cooldown::{Cause, Rest};
 use super::{Ask, Candidate, Denial, Goal, Pace, Pool, Slot};
 use crate::fault::Millis;
 
@@ -85,6 +87,9 @@ pub struct Resting {
     /// `None`: the whole account.
     pub model: Option<String>,
     pub strikes: u32,
+    pub cause: Cause,
+    /// The wait that the provider named.
+    pub said: Option<Duration>,
     pub state: Standing,
     pub words: String,
 }

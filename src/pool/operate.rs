@@ -45,7 +45,15 @@ impl Slot {
         let models = self.health.models.iter().map(|(model, rest)| (Some(model.clone()), rest));
         let resting = |(model, rest)| {
             let state = of_rest(rest, now);
-            Resting { account: self.account.id.clone(), model, strikes: rest.strikes, words: state.words(now), state }
+            Resting {
+                account: self.account.id.clone(),
+                model,
+                strikes: rest.strikes,
+                cause: rest.cause,
+                said: rest.said(),
+                words: state.words(now),
+                state,
+            }
         };
         whole.chain(models).map(resting).collect()
     }

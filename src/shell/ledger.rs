@@ -87,10 +87,15 @@ pub async fn write(env: &Env, entries: &[Entry]) {
     }
 }
 
-/// Forget what is older than is kept, a step at a time.
+/// Forget what is older than is kept, a step at a time. How many there are is asked once an hour: it reads the sums.
 pub async fn prune(env: &Env, days: u64, rows: u64) {
-    let before = Millis(now().0.saturating_sub(days.saturating_mul(86_400_000)));
-    if let Err(error) = once(env, &[prune_before(before), prune_beyond(rows)]).await
+    let now = now();
+    let before = Millis(now.0.saturating_sub(days.saturating_mul(86_400_000)));
+    let mut steps = vec![prune_before(before)];
+    if now.0 / 60_000 % 60 < 5 {
+        steps.push(prune_beyond(rows, before));
+    }
+    if let Err(error) = once(env, &steps).await
         && !is_unmade(&error)
     {
         worker::console_error!("the books: {error}");

@@ -157,11 +157,16 @@ fn a_filter_binds_what_it_is_given_and_writes_none_of_it() {
     let statement = page(&filter, Some(99), 50).unwrap();
     assert_eq!(
         statement.sql,
-        "SELECT * FROM usage WHERE 1 AND id >= ?1 AND id < ?2 AND token = ?3 AND served = ?4 AND account = ?5 \
-         AND status >= ?6 AND id < ?7 ORDER BY id DESC LIMIT ?8"
+        "WITH far (least, looked) AS (SELECT min(id), count(*) FROM (SELECT id FROM usage WHERE id >= ?1 AND id < ?2 \
+         AND id < ?3 AND token = ?4 ORDER BY id DESC LIMIT 2500)) SELECT usage.*, account = ?5 AND ?6 IN (served, model) AND \
+         status >= ?7 AS fits, (SELECT looked FROM far) = 2500 AS further FROM usage WHERE id >= ?1 AND id < ?2 AND id < ?3 AND \
+         token = ?4 AND id >= (SELECT least FROM far) AND (fits OR id = (SELECT least FROM far)) ORDER BY id DESC LIMIT ?8"
     );
-    let values = json!([AT.0 << 10, (AT.0 + 1) << 10, evil, evil, evil, 400, 99, 50]);
+    let values = json!([AT.0 << 10, (AT.0 + 1) << 10, 99, evil, evil, evil, 400, 50]);
     assert_eq!(Value::Array(statement.values), values);
+    let account = Filter { account: Some(evil.to_owned()), ..Filter::default() };
+    let sql = page(&account, None, 50).unwrap().sql;
+    assert_eq!(sql, "SELECT * FROM usage WHERE account = ?1 ORDER BY id DESC LIMIT ?2");
     assert!(page(&Filter { status: Some(evil.to_owned()), ..Filter::default() }, None, 1).is_err());
     assert!(by_day(AT, AT, &["day", evil]).is_err());
     assert!(by_day(AT, AT, &[]).is_err());
@@ -173,7 +178,7 @@ fn a_filter_binds_what_it_is_given_and_writes_none_of_it() {
 #[test]
 fn what_is_forgotten_is_forgotten_in_bounded_steps() {
     assert_eq!(Value::Array(prune_before(AT).values), json!([AT.0 << 10, 2000]));
-    assert_eq!(Value::Array(prune_beyond(100_000).values), json!([100_000, 2000]));
+    assert_eq!(Value::Array(prune_beyond(100_000, AT).values), json!([100_000, 2000, 19_675]));
 }
 
 #[test]

@@ -134,12 +134,11 @@ fn a_deleted_account_can_be_brought_back_for_ten_minutes() {
 fn an_account_put_to_rest_says_until_when_and_by_whom() {
     let desk = &mut Desk::new();
     let (status, cooled) = desk.ask("POST accounts/openai-1/cool", &json!({"seconds": 90}));
-    let state = json!({"name": "cooling", "until": 1_090_000, "why": "cooling for 90 s: put to rest by the operator", "models": []});
+    let state = json!({"name": "cooling", "until": 1_090_000, "why": "cooling for 90 s: put to rest by the operator", "cause": "operator", "strikes": 1, "models": []});
     assert_eq!((status, &cooled["state"]), (200, &state));
     assert_eq!(desk.ask("POST accounts/openai-1/reset", &Value::Null).1["state"]["name"], "ready");
     let (_, cooled) = desk.ask("POST accounts/openai-1/cool", &json!({"seconds": 60, "model": "gpt-4.1"}));
-    let models =
-        json!([{"model": "gpt-4.1", "until": 1_060_000, "why": "cooling for 60 s: put to rest by the operator"}]);
+    let models = json!([{"model": "gpt-4.1", "until": 1_060_000, "why": "cooling for 60 s: put to rest by the operator", "cause": "operator", "strikes": 1}]);
     assert_eq!((&cooled["state"]["name"], &cooled["state"]["models"]), (&json!("ready"), &models));
     assert_eq!(desk.ask("POST accounts/openai-1/cool", &json!({"seconds": 0})).1["error"]["field"], "seconds");
     assert_eq!(desk.ask("POST accounts/nobody/cool", &json!({"seconds": 1})).0, 404);

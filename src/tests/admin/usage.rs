@@ -22,7 +22,7 @@ fn asked(desk: &mut Desk, line: &str) -> Result<(Errand, Value), Reply> {
 fn a_page_is_asked_for_with_one_row_more_than_it_shows() {
     let mut desk = Desk::new();
     let (errand, values) = asked(&mut desk, "GET usage?limit=2&token=tok_1&status=error&after=900").unwrap();
-    assert_eq!(values, json!(["tok_1", 400, 900, 3]));
+    assert_eq!(values, json!([900, "tok_1", 400, 3]));
     let Errand::Books { shape, .. } = errand else { panic!("{errand:?}") };
     let row = |id: u64| json!({"id": id, "attempts": "[{\"account\":\"a\"}]", "stream": 1, "estimated": 0});
     let reply = finish(&mut desk.control, &shape, Ok(vec![row(9), row(8), row(7)]));
@@ -32,6 +32,24 @@ fn a_page_is_asked_for_with_one_row_more_than_it_shows() {
     assert_eq!(body["items"][0], first);
     let last = finish(&mut desk.control, &shape, Ok(vec![row(9)]));
     assert_eq!(serde_json::from_str::<Value>(&last.body).unwrap()["next"], Value::Null);
+}
+
+#[test]
+fn a_look_that_went_far_enough_says_where_the_next_goes_on() {
+    let mut desk = Desk::new();
+    let row = |id: u64, fits: u64, further: u64| json!({"id": id, "fits": fits, "further": further});
+    for (rows, shown, next) in [
+        (vec![row(9, 1, 1), row(4, 0, 1)], vec![9], json!("4")),
+        (vec![row(4, 0, 1)], vec![], json!("4")),
+        (vec![row(9, 1, 0), row(4, 0, 0)], vec![9], Value::Null),
+        (vec![row(9, 1, 1), row(8, 1, 1), row(7, 1, 1)], vec![9, 8], json!("8")),
+    ] {
+        let reply = finish(&mut desk.control, &Shape::Page { limit: 2 }, Ok(rows));
+        let body: Value = serde_json::from_str(&reply.body).unwrap();
+        let ids: Vec<u64> = body["items"].as_array().unwrap().iter().filter_map(|row| row["id"].as_u64()).collect();
+        assert_eq!((ids, &body["next"]), (shown, &next), "{body}");
+        assert!(!reply.body.contains("fits") && !reply.body.contains("further"), "{body}");
+    }
 }
 
 #[test]
