@@ -1,7 +1,7 @@
 // How an account stands, in words and as a gate.
 
 import { html } from './html.mjs';
-import { Countdown, clock, useNow } from './time.mjs';
+import { Countdown, clock, span, useNow } from './time.mjs';
 import { link } from './router.mjs';
 import { t } from '../strings.mjs';
 
@@ -21,28 +21,48 @@ export function StateBadge({ state }) {
 export function StateWords({ state, onEnd, short }) {
   const lines = [];
   if (state.name === 'cooling' || state.name === 'probing') {
-    lines.push(html`<${Until} key="all" label=${t(WORDS[state.name])} until=${state.until} why=${state.why} onEnd=${onEnd} />`);
+    lines.push(html`<${Until} key="all" label=${t(WORDS[state.name])} until=${state.until} why=${reason(state)} onEnd=${onEnd} />`);
   } else if (state.name === 'off') {
     lines.push(html`<p>${t('Paused by you: it is not asked.')}</p>`);
   } else if (state.why) {
-    lines.push(html`<p>${state.why}</p>`);
+    lines.push(html`<p>${reason(state)}</p>`);
   }
   const models = state.models ?? [];
-  for (const { model, until, why } of short ? models.slice(0, 2) : models) {
+  for (const one of short ? models.slice(0, 2) : models) {
+    const { model, until } = one;
     // Without an end it rests no more: the next call finds out.
-    lines.push(html`<${Until} key=${model} label=${until ? t('cooling for {model}', { model }) : model} until=${until} why=${why} onEnd=${onEnd} />`);
+    lines.push(html`<${Until} key=${model} label=${until ? t('cooling for {model}', { model }) : model} until=${until} why=${reason(one)} onEnd=${onEnd} />`);
   }
   if (short && models.length > 2) lines.push(html`<p class="soft">${t('and {n} models more', { n: models.length - 2 })}</p>`);
   return lines.length > 0 ? html`<div class="state-words">${lines}</div>` : null;
 }
 
-/** What the API says of a rest begins with how long it was when it was asked; here a clock says that. */
-const reason = (why) => why?.replace(/^(cooling for \d+ s|one call is finding out): /, '');
+const CAUSES = {
+  rate_limited: 'rate limited (429)',
+  quota: 'quota used up',
+  overloaded: 'provider overloaded',
+  transport: 'provider unreachable',
+  malformed: 'answers not understood',
+  suspended: 'account may not do this',
+  unauthorized: 'credential not accepted',
+  model_missing: 'model not available',
+  operator: 'put to rest by you',
+};
+
+/** Why it rests, and how long it is known for; `why` is the API's own words. */
+function reason({ cause, said_ms: said, strikes, until, why }) {
+  if (cause === undefined) return why;
+  const words = [t(CAUSES[cause] ?? cause)];
+  if (said !== undefined) words.push(t('the provider said {time}', { time: span(said) }));
+  else if (strikes > 1) words.push(t('{n} times in a row', { n: strikes }));
+  if (!until) words.push(t('the next call finds out'));
+  return words.join(', ');
+}
 
 function Until({ label, until, why, onEnd }) {
   return html`<p>
     ${label} ${until && html`<span>${t('until {time}', { time: clock(until) })} <${Countdown} until=${until} onEnd=${onEnd} /></span>`}
-    ${why && html`<span class="why">${reason(why)}</span>`}
+    ${why && html`<span class="why">${why}</span>`}
   </p>`;
 }
 

@@ -248,4 +248,13 @@ export default {
   'You see what would change before anything does.': '更改之前你会看到将发生什么。',
   'Your prices': '你的价格',
   '{added} accounts added, {updated} updated, {skipped} the same.': '新增 {added} 个账号，更新 {updated} 个，{skipped} 个不变。',
+  'See the fields that are marked.': '请看标出的字段。',
+  Parameters: '参数',
+  Parameter: '参数',
+  Value: '值',
+  Holds: '生效',
+  'unless the client says': '客户端未指定时',
+  always: '始终',
+  '+ a parameter': '+ 参数',
+  'Use it': '使用它',
 };

@@ -13,7 +13,7 @@ import { Section } from './settings/section.mjs';
 const TABS = [['', 'Prompt rules'], ['filters', 'Filters'], ['prices', 'Prices'], ['storage', 'Retention'], ['backup', 'Backup'], ['audit', 'Audit log'], ['about', 'About']];
 
 const EXAMPLES = {
-  rules: [{ name: 'short', when: { models: ['*'] }, prepend: 'Answer in one paragraph.' }],
+  rules: [{ name: 'short', when: { models: ['*'] }, system: [{ append: 'Answer in one paragraph.' }], defaults: { temperature: 0.3 } }],
   filters: [{ name: 'addresses', find: { personal: ['email'] }, action: 'mask' }],
   settings: {},
 };

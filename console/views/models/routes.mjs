@@ -4,12 +4,12 @@ import { api, useResource } from '../../api.mjs';
 import { html, useEffect, useState } from '../../parts/html.mjs';
 import { useConfig } from '../../parts/config.mjs';
 import { Editor, parse } from '../../parts/editor.mjs';
-import { Dialog, say } from '../../parts/feedback.mjs';
+import { say } from '../../parts/feedback.mjs';
 import { Ago } from '../../parts/time.mjs';
-import { Button, Card, Choice, Empty, Loaded, More, Notice, Segments, Text } from '../../parts/ui.mjs';
+import { Button, Card, Empty, Loaded, More, Segments } from '../../parts/ui.mjs';
 import { link } from '../../parts/router.mjs';
-import { namesOf } from '../../parts/models.mjs';
 import { t } from '../../strings.mjs';
+import { Route, tiersOf } from './route.mjs';
 
 export function Routes() {
   const config = useConfig();
@@ -35,7 +35,7 @@ function Forms({ config, document }) {
     const { [alias]: _, ...rest } = document.routes;
     await config.store({ ...document, routes: rest });
   };
-  return html`<${Card} flush title=${t('Routes')} actions=${html`<${Button} small kind="primary" onClick=${() => setEditing({ alias: '', route: { tiers: [['']] } })}>${t('Add a route')}<//>`}>
+  return html`<${Card} flush title=${t('Routes')} actions=${html`<${Button} small kind="primary" onClick=${() => setEditing({ alias: '', route: { tiers: [[{ model: '' }]] } })}>${t('Add a route')}<//>`}>
     ${routes.length === 0
       ? html`<${Empty} title=${t('No routes yet')}>${t('A route such as “fast” tries its first line of models, then the next. Without routes clients use the models’ own names.')}<//>`
       : html`<ul class="rows">${routes.map(
@@ -54,60 +54,7 @@ function Forms({ config, document }) {
   <//>`;
 }
 
-/** A candidate may be written as a name alone. */
-const tiersOf = (route) => route.tiers.map((tier) => tier.map((one) => (typeof one === 'string' ? { model: one } : { ...one })));
-
 const words = ({ model, weight, account }) => `${model}${weight > 1 ? ` ×${weight}` : ''}${account ? ` @${account}` : ''}`;
-
-/** The shortest way to write a candidate. */
-const written = ({ model, weight, account }) => {
-  const number = Number(weight || 1);
-  return number === 1 && !account ? model : { model, ...(number === 1 ? {} : { weight: number }), ...(account ? { account } : {}) };
-};
-
-function Route({ editing, config, document, onClose }) {
-  const [alias, setAlias] = useState(editing.alias);
-  const [tiers, setTiers] = useState(() => tiersOf(editing.route));
-  const [strategy, setStrategy] = useState(editing.route.strategy ?? '');
-  const [sort, setSort] = useState(editing.route.sort ?? '');
-  const models = useResource('models');
-  const set = (tier, at, change) => setTiers((old) => old.map((one, place) => (place === tier ? one.map((goal, index) => (index === at ? { ...goal, ...change } : goal)) : one)));
-  const drop = (tier, at) => setTiers((old) => old.map((one, place) => (place === tier ? one.filter((_, index) => index !== at) : one)).filter((one) => one.length > 0));
-  const add = (tier) => setTiers((old) => old.map((one, place) => (place === tier ? [...one, { model: '' }] : one)));
-  const save = async (event) => {
-    event.preventDefault();
-    const { [editing.old]: _, ...others } = document.routes ?? {};
-    const route = { tiers: tiers.map((tier) => tier.map(written)), ...(strategy ? { strategy } : {}), ...(sort ? { sort } : {}) };
-    if (await config.store({ ...document, routes: { ...others, [alias.trim()]: route } })) onClose();
-  };
-  return html`<${Dialog} wide title=${editing.old ? t('Route {name}', { name: editing.old }) : t('A new route')} onClose=${onClose}>
-    <form class="stack" onSubmit=${save}>
-      <${Text} label=${t('Name')} hint=${t('What clients ask for.')} required value=${alias} onInput=${setAlias} />
-      <datalist id="candidates">${namesOf(models.value).slice(0, 500).map((name) => html`<option value=${name} />`)}</datalist>
-      <ol class="stack">${tiers.map(
-        (tier, place) => html`<li class="targets">
-          <h3>${place === 0 ? t('First') : t('When these fail')}</h3>
-          ${tier.map(
-            (goal, at) => html`<div class="target">
-              <${Text} label=${t('Model, or provider/model')} required list="candidates" value=${goal.model} onInput=${(model) => set(place, at, { model })} />
-              <${Text} label=${t('Account or group')} placeholder=${t('any')} value=${goal.account} onInput=${(account) => set(place, at, { account })} />
-              <${Text} label=${t('Weight')} type="number" min="1" placeholder="1" value=${goal.weight} onInput=${(weight) => set(place, at, { weight })} />
-              <${Button} kind="bare" label=${t('Remove')} onClick=${() => drop(place, at)}>×<//>
-            </div>`,
-          )}
-          <div><${Button} small kind="bare" onClick=${() => add(place)}>${t('+ beside it')}<//></div>
-        </li>`,
-      )}</ol>
-      <div><${Button} small onClick=${() => setTiers((old) => [...old, [{ model: '' }]])}>${t('+ when these fail')}<//></div>
-      <div class="form">
-        <${Choice} label=${t('Among equals')} value=${strategy} onInput=${setStrategy} options=${[['', t('by weight')], ['fill_first', t('fill one before the next')], ['least_used', t('the least used')]]} />
-        <${Choice} label=${t('Prefer')} value=${sort} onInput=${setSort} options=${[['', t('the order above')], ['price', t('the cheapest')], ['latency', t('the first to speak')], ['throughput', t('the fastest')]]} />
-      </div>
-      ${config.problems.length > 0 && html`<${Notice} tone="bad" title=${t('This cannot be stored.')}><ul>${config.problems.map(({ path, message }) => html`<li><code>${path}</code> ${message}</li>`)}</ul><//>`}
-      <footer class="actions"><${Button} kind="primary" type="submit">${t('Save')}<//></footer>
-    </form>
-  <//>`;
-}
 
 function Json({ config, document }) {
   const [text, setText] = useState(() => JSON.stringify(document, null, 2));

@@ -14,20 +14,24 @@ export function Section({ part, title, lead, empty, example }) {
   return html`<${Card} title=${title}>
     <p class="soft">${lead}</p>
     ${!known && html`<${Empty} title=${t('Not available')}>${t('This deployment’s version does not offer this yet. Deploy a newer one to have it.')}<//>`}
-    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} />`}<//></div>`}
-    ${known && example && html`<div class="spaced"><${More} title=${t('An example')}><${Code} title="JSON" text=${JSON.stringify(example, null, 2)} /><//></div>`}
+    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} example=${example} />`}<//></div>`}
   <//>`;
 }
 
-function Form({ part, title, config, document, empty }) {
+function Form({ part, title, config, document, empty, example }) {
   const [text, setText] = useState(() => JSON.stringify(document[part] ?? empty, null, 2));
   const parsed = parse(text);
   const own = config.problems.map((one) => ({ ...one, path: String(one.path ?? '').replace(new RegExp(`^/?${part}[./]?`), '') }));
+  const use = () => input(JSON.stringify(Array.isArray(example) ? [...parsed.value, ...example] : { ...parsed.value, ...example }, null, 2));
   const input = (next) => (config.problems.length > 0 && config.setProblems([]), setText(next));
   return html`<${Editor} label=${title} text=${text} onInput=${input} problems=${parsed.problem ? [parsed.problem] : own} />
     <div class="actions">
       <${Button} kind="primary" disabled=${parsed.problem !== undefined} onClick=${() => config.store({ ...document, [part]: parsed.value })}>${t('Save')}<//>
       <${Button} onClick=${config.undo}>${t('Undo the last change')}<//>
       <a href="/admin/api/config/schema" target="_blank">${t('Schema')}</a>
-    </div>`;
+    </div>
+    ${example && html`<${More} title=${t('An example')}>
+      <${Code} title="JSON" text=${JSON.stringify(example, null, 2)} />
+      <${Button} small onClick=${use} disabled=${parsed.problem !== undefined}>${t('Use it')}<//>
+    <//>`}`;
 }
