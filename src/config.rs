@@ -38,6 +38,32 @@ pub struct Document {
     /// Calls that may wait where everybody is busy; none unless this is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<queue::Terms>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub retention: Retention,
+}
+
+/// How long the usage log keeps a call, and how many; the deployment's variables hold where it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+impl Retention {
+    /// Ten years; and more rows than any database of D1 holds.
+    const MOST: [(&str, u64); 2] = [("days", 3650), ("rows", 10_000_000)];
+
+    fn problems(self) -> impl Iterator<Item = Problem> {
+        let said = Self::MOST.into_iter().zip([self.days, self.rows]);
+        let wrong = said.filter(|((_, most), said)| said.is_some_and(|said| said == 0 || said > *most));
+        wrong.map(|((name, most), _)| Problem {
+            path: format!("retention.{name}"),
+            message: format!("expected a number from 1 to {most}"),
+        })
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -179,6 +205,7 @@ impl Document {
         let mut problems = self.routes().problems();
         problems.extend(prices);
         problems.extend(self.queue.iter().flat_map(queue::Terms::problems));
+        problems.extend(self.retention.problems());
         for (name, count) in [("rules", self.rules.len()), ("filters", self.filters.len())] {
             if count > MANY {
                 problems.push(Problem { path: name.to_owned(), message: format!("more than {MANY}") });

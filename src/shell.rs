@@ -32,6 +32,7 @@ use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::access::{self, Caller};
 use crate::call::{Call, Head, Route, protocol_of, route};
+use crate::config::Retention;
 use crate::control::balance::Balance;
 use crate::control::inquiry::{Inquiry, Wanted};
 use crate::exec::{self, Refused, Reply};
@@ -49,12 +50,15 @@ use settings::Settings;
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let settings = Settings::of(&env);
+    let mut kept = Vec::new();
     for object in settings.shards.objects() {
-        object::wake(&env, &object).await;
+        kept.push(object::wake(&env, &object).await);
     }
-    let Settings { log_days, log_rows, .. } = *settings;
     ledger::keep_up(&env).await;
-    ledger::prune(&env, log_days, log_rows).await;
+    // The first has the configuration of all. Nothing is forgotten by a guess.
+    let Some(Some(Retention { days, rows })) = kept.into_iter().next() else { return };
+    let Settings { log_days, log_rows, .. } = *settings;
+    ledger::prune(&env, days.unwrap_or(log_days), rows.unwrap_or(log_rows)).await;
 }
 
 /// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.

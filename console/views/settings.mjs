@@ -8,6 +8,7 @@ import { About } from './settings/about.mjs';
 import { Audit } from './settings/audit.mjs';
 import { Backup } from './settings/backup.mjs';
 import { Prices } from './settings/prices.mjs';
+import { Retention } from './settings/retention.mjs';
 import { Section } from './settings/section.mjs';
 
 const TABS = [['', 'Prompt rules'], ['filters', 'Filters'], ['prices', 'Prices'], ['storage', 'Retention'], ['backup', 'Backup'], ['audit', 'Audit log'], ['about', 'About']];
@@ -15,7 +16,6 @@ const TABS = [['', 'Prompt rules'], ['filters', 'Filters'], ['prices', 'Prices']
 const EXAMPLES = {
   rules: [{ name: 'short', when: { models: ['*'] }, system: [{ append: 'Answer in one paragraph.' }], defaults: { temperature: 0.3 } }],
   filters: [{ name: 'addresses', find: { personal: ['email'] }, action: 'mask' }],
-  settings: {},
 };
 
 export default function Settings({ rest, session }) {
@@ -29,7 +29,7 @@ export default function Settings({ rest, session }) {
       : tab === 'prices'
         ? html`<${Prices} />`
         : tab === 'storage'
-          ? html`<${Section} key="settings" part="settings" title=${t('Retention and other settings')} empty=${{}} lead=${t('How long requests and captures are kept, and how accounts are chosen.')} />`
+          ? html`<${Retention} />`
           : tab === 'backup'
             ? html`<${Backup} />`
             : tab === 'audit'

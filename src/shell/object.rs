@@ -9,6 +9,7 @@ use super::refresh::Wish;
 use super::{admin, platform, selftest, split};
 use crate::access::Caller;
 use crate::admin::{Reply, SELF_TEST};
+use crate::config::Retention;
 use crate::control::balance::Balance;
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
@@ -98,8 +99,9 @@ pub async fn refresh(env: &Env, object: &str, wish: &Wish) -> Result<Lent, Fault
 }
 
 /// Let the object do what is due.
-pub async fn wake(env: &Env, object: &str) {
-    let _: Result<(), Deaf> = ask(env, object, "/wake", &()).await;
+/// How long calls are kept, if it answers.
+pub async fn wake(env: &Env, object: &str) -> Option<Retention> {
+    ask(env, object, "/wake", &()).await.ok()
 }
 
 pub async fn models(env: &Env, object: &str, wanted: &Wanted) -> Result<Vec<Listed>, Failure> {

@@ -80,7 +80,7 @@ impl DurableObject for Pool {
             "/ping" => return Response::ok("null"),
             "/wake" => {
                 core.work().await?;
-                return Response::ok("null");
+                return Response::ok(text(&core.control.borrow().config().document.retention)?);
             }
             _ => {}
         }

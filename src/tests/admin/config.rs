@@ -44,6 +44,19 @@ fn a_wrong_document_is_refused_with_every_path_and_changes_nothing() {
 }
 
 #[test]
+fn what_is_kept_is_said_in_numbers_that_make_sense() {
+    let desk = &mut Desk::new();
+    let tried = |desk: &mut Desk, retention: Value| {
+        desk.ask("POST config/validate", &json!({"retention": retention})).1["problems"].clone()
+    };
+    assert_eq!(tried(desk, json!({"days": 30, "rows": 1000})), json!([]));
+    let wrong = tried(desk, json!({"days": 0, "rows": 10_000_001}));
+    let paths: Vec<_> = wrong.as_array().unwrap().iter().map(|problem| problem["path"].clone()).collect();
+    assert_eq!(paths, ["retention.days", "retention.rows"]);
+    assert_eq!(tried(desk, json!({"days": -1}))[0]["path"], "retention.days");
+}
+
+#[test]
 fn the_document_survives_a_restart() {
     let desk = &mut Desk::new();
     desk.ask("PUT config", &json!({"revision": 0, "document": fast("openai/gpt-4.1")}));
@@ -85,6 +98,7 @@ fn the_schema_agrees_with_what_is_taken() {
             "overrides": {"reasoning_effort": "high"}}},
         "fallbacks": {"openai": ["anthropic"]},
         "queue": {"seconds": 5, "calls": 9},
+        "retention": {"days": 30, "rows": 1000},
         "rules": [{"name": "r", "optional": true, "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
             "system": [{"append": "a"}, {"replace": {"find": "x", "with": "y", "pattern": true}}],
             "defaults": {"seed": 1}, "overrides": {"seed": 2}}],
@@ -108,6 +122,7 @@ fn the_schema_agrees_with_what_is_taken() {
         (&back["rules"][0]["when"], &defs["when"]),
         (&back["filters"][0], &defs["filter"]),
         (&back["queue"], &schema["properties"]["queue"]),
+        (&back["retention"], &schema["properties"]["retention"]),
         (&back["models"]["m"], &defs["traits"]),
         (&back["prices"], &defs["prices"]),
         (&back["prices"]["models"]["m"], &defs["price"]),
