@@ -106,7 +106,8 @@ async function gather(path, count, signal) {
     const page = await get(`${path}${join}limit=${limit}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`, { signal });
     items.push(...page.items);
     after = page.next ?? undefined;
-    if (after === undefined || items.length >= count) return { ...page, items, next: after };
+    // A short page with a next one: as far as one look goes.
+    if (after === undefined || page.items.length < limit || items.length >= count) return { ...page, items, next: after };
   }
 }
 

@@ -8,7 +8,7 @@ const SUMS = ['requests', 'errors', 'input', 'cache_read', 'cache_write', 'outpu
 
 /** What one of `1`, `7` and `30` days brought, today among them. */
 export function useOverview(days) {
-  const own = useResource(`overview?days=${days}`, { every: 60_000 });
+  const own = useResource(`overview?days=${days}`, { every: 30_000 });
   const [summed, set] = useState({});
   const absent = own.error?.absent === true;
   useEffect(() => {
@@ -33,19 +33,25 @@ export function useOverview(days) {
 async function sum(days, signal) {
   const now = Date.now();
   const today = Math.floor(now / DAY);
-  const from = (today - Number(days) + 1) * DAY;
-  const ask = (by) => get(`usage/daily?from=${from}&to=${now}&by=${by}`, { signal }).then(({ items }) => items);
+  const first = today - Number(days) + 1;
+  const ask = (by) => get(`usage/daily?from=${first * DAY}&to=${now}&by=${by}`, { signal }).then(({ items }) => items.map((row) => ({ ...row, id: row[by] })));
   const [byDay, byModel, byToken, byAccount] = await Promise.all(['day', 'model', 'token', 'account'].map(ask));
-  const totals = Object.fromEntries(SUMS.map((name) => [name, byDay.reduce((all, row) => all + (row[name] ?? 0), 0)]));
+  const none = Object.fromEntries(SUMS.map((name) => [name, 0]));
+  const totals = byDay.reduce((all, row) => Object.fromEntries(SUMS.map((name) => [name, all[name] + row[name]])), none);
   const prompt = totals.input + totals.cache_read + totals.cache_write;
+  const share = (part, all) => (all > 0 ? part / all : null);
   const known = new Map(byDay.map((row) => [row.day, row]));
+  const dear = (rows) => rows.sort((one, other) => other.cost - one.cost || other.requests - one.requests);
   return {
-    totals: { ...totals, cache_hit: prompt > 0 ? totals.cache_read / prompt : undefined },
-    ttft: { mean: totals.firsts > 0 ? totals.first_ms / totals.firsts : undefined },
-    by_day: totals.requests > 0 ? Array.from({ length: Number(days) }, (_, at) => known.get(today - Number(days) + 1 + at) ?? { day: today - Number(days) + 1 + at }) : [],
-    by_model: byModel,
-    by_token: byToken,
-    by_account: byAccount,
+    totals: { ...totals, cache_hit: share(totals.cache_read, prompt), error_share: share(totals.errors, totals.requests) },
+    ttft: { count: 0, p50: share(totals.first_ms, totals.firsts) },
+    step: 'day',
+    series: Array.from({ length: Number(days) }, (_, at) => ({ ...none, ...known.get(first + at), at: (first + at) * DAY })),
+    by_model: dear(byModel),
+    by_token: dear(byToken),
+    by_account: dear(byAccount),
+    denied: { total: 0, by_reason: {} },
     quotas: [],
+    lost: 0,
   };
 }

@@ -196,7 +196,7 @@ export function wordsOf(error) {
   return error.field && !error.message.includes(error.field) ? `${error.field}: ${error.message}` : error.message;
 }
 
-export function MoreButton({ list }) {
+export function MoreButton({ list, label }) {
   if (!list.next) return null;
-  return html`<p class="center"><${Button} onClick=${list.more}>${t('Show more')}<//></p>`;
+  return html`<p class="center"><${Button} onClick=${list.more}>${label ?? t('Show more')}<//></p>`;
 }

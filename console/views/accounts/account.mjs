@@ -45,13 +45,13 @@ function Facts({ account }) {
 
 function Quota({ account }) {
   const [asked, setAsked] = useState();
-  const quota = asked ?? account.quota;
+  const { quota = [], at } = asked ?? { quota: account.quota, at: account.quota_at };
   const ask = async () => {
     const { ok, value } = await attempt(() => api('POST', `accounts/${encodeURIComponent(account.id)}/quota`));
-    if (ok) setAsked(value?.quota ?? value?.items ?? value ?? []);
+    if (ok) setAsked(value);
   };
-  return html`<${Card} title=${t('Quota')} note=${t('as the provider tells it')} actions=${html`<${Button} small onClick=${ask}>${t('Ask now')}<//>`}>
-    ${Array.isArray(quota) && quota.length > 0 ? html`<${Quotas} quota=${quota} />` : html`<p class="soft">${asked ? t('The provider tells nothing.') : t('Nothing is known yet.')}</p>`}
+  return html`<${Card} title=${t('Quota')} note=${at ? html`${t('as the provider told it')} <${Ago} at=${at} />` : t('as the provider tells it')} actions=${html`<${Button} small onClick=${ask}>${t('Ask now')}<//>`}>
+    ${quota.length > 0 ? html`<${Quotas} quota=${quota} />` : html`<p class="soft">${asked ? t('The provider tells nothing.') : t('Nothing is known yet.')}</p>`}
   <//>`;
 }
 

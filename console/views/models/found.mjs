@@ -2,7 +2,8 @@
 
 import { api, useResource } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
-import { attempt } from '../../parts/feedback.mjs';
+import { attempt, say } from '../../parts/feedback.mjs';
+import { Ago } from '../../parts/time.mjs';
 import { link } from '../../parts/router.mjs';
 import { Button, Card, Empty, Loaded, Text } from '../../parts/ui.mjs';
 import { compact, money, number } from '../../parts/format.mjs';
@@ -14,14 +15,32 @@ const SHOWN = 200;
 export function Found() {
   const models = useResource('models');
   const [q, setQ] = useState('');
-  const refresh = () => attempt(() => api('POST', 'models/refresh', {}), t('The providers were asked.')).then(models.reload);
+  const refresh = async () => {
+    const { ok, value } = await attempt(() => api('POST', 'models/refresh', {}));
+    if (!ok) return;
+    const failed = value.asked.filter(({ error }) => error);
+    if (failed.length > 0) say(t('Asked, but not all told: {why}', { why: failed.map(({ provider, error }) => `${provider} (${error})`).join(', ') }), { tone: 'bad', stay: 10_000 });
+    else say(t('The providers were asked.'));
+    await models.reload();
+  };
   return html`<div class="filters">
       <${Text} label=${t('Search')} type="search" value=${q} onInput=${setQ} />
       <${Button} onClick=${refresh}>${t('Ask the providers')}<//>
     </div>
     <${Card} flush>
       <${Loaded} resource=${models} rows=${8}>${({ items }) => html`<${List} rows=${items} q=${q.trim().toLowerCase()} />`}<//>
-    <//>`;
+    <//>
+    ${models.value?.lists?.length > 0 && html`<${Lists} lists=${models.value.lists} />`}`;
+}
+
+/** Where names are known from, beside the catalogue. */
+function Lists({ lists }) {
+  return html`<${Card} title=${t('Lists of providers')} note=${t('read by themselves every six hours')}>
+    <ul class="stack">${lists.map(({ provider, base_url: address, models, read, error }) => html`<li>
+      <strong>${provider}</strong> ${address && html`<span class="soft">${address}</span>`} <span>${t('{n} models', { n: number(models) })}</span>
+      ${read && html`<span class="soft"><${Ago} at=${read} /></span>`} ${error && html`<span class="error">${error}</span>`}
+    </li>`)}</ul>
+  <//>`;
 }
 
 function List({ rows, q }) {

@@ -4,7 +4,7 @@ import { useResource } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
 import { Dialog } from '../../parts/feedback.mjs';
 import { namesOf } from '../../parts/models.mjs';
-import { Button, Choice, Notice, Text } from '../../parts/ui.mjs';
+import { Button, Check, Choice, Notice, Text } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 
 /** A candidate may be written as a name alone. */
@@ -41,11 +41,13 @@ export function Route({ editing, config, document, onClose }) {
   const [strategy, setStrategy] = useState(route.strategy ?? '');
   const [sort, setSort] = useState(route.sort ?? '');
   const [rows, setRows] = useState(() => rowsOf(route));
+  const [hedge, setHedge] = useState(route.hedge ?? false);
   const models = useResource('models');
   const save = async (event) => {
     event.preventDefault();
     const { [old]: _, ...others } = document.routes ?? {};
-    const next = { tiers: tiers.map((tier) => tier.map(written)), ...(strategy ? { strategy } : {}), ...(sort ? { sort } : {}), ...parametersOf(rows) };
+    const { defaults, overrides, ...rest } = route;
+    const next = { ...rest, tiers: tiers.map((tier) => tier.map(written)), strategy: strategy || undefined, sort: sort || undefined, hedge: hedge || undefined, ...parametersOf(rows) };
     if (await config.store({ ...document, routes: { ...others, [alias.trim()]: next } })) onClose();
   };
   // What is wrong stands at its field; what has none stands above the button.
@@ -63,6 +65,7 @@ export function Route({ editing, config, document, onClose }) {
         <${Choice} label=${t('Among equals')} value=${strategy} onInput=${setStrategy} options=${[['', t('by weight')], ['fill_first', t('fill one before the next')], ['least_used', t('the least used')]]} error=${wrong('.strategy')} />
         <${Choice} label=${t('Prefer')} value=${sort} onInput=${setSort} options=${[['', t('the order above')], ['price', t('the cheapest')], ['latency', t('the first to speak')], ['throughput', t('the fastest')]]} error=${wrong('.sort')} />
       </div>
+      <${Check} label=${t('Ask a second account beside one that stays silent')} hint=${t('The first to speak answers; both may cost.')} checked=${hedge} onInput=${setHedge} />
       <${Parameters} rows=${rows} setRows=${setRows} wrong=${wrong} />
       ${config.problems.length > 0 &&
       html`<${Notice} tone="bad" title=${t('This cannot be stored.')}>
