@@ -128,3 +128,14 @@ test('a server of one’s own is added, and answers', { skip }, async () => {
   assert.equal(answer.headers.get('x-sluice-provider'), 'my-server', await answer.text());
   it.clean();
 });
+
+test('an account is tested with one real call, and what the provider said is told', { skip }, async () => {
+  const { page, sluice } = it;
+  await it.open('accounts/google-1');
+  await it.button('Test').click();
+  await it.message(/google-1 answers \(\d+ ms\)\.|google-1 answers \([\d.]+ s\)\./).waitFor();
+  sluice.provider.script('gemini-key-a', behave.refuse(403, {}, 'this key may not do that'));
+  await it.button('Test').click();
+  await it.message(/google-1 does not answer: .*may not do that/).waitFor();
+  it.clean();
+});

@@ -23,12 +23,14 @@ test('a request tells who was tried, how long it took, and what it cost', { skip
   await (await sluice.chat({ model: 'demo/echo' })).text();
   await until(async () => (await sluice.admin('GET usage')).body.items.length === 3);
   await it.open('requests');
+  await page.getByRole('row').nth(3).waitFor();
   await page.getByLabel('Outcome').selectOption('error');
   await page.getByRole('row').nth(2).waitFor({ state: 'detached' });
   await page.getByRole('row').nth(1).getByRole('link').click();
   await page.getByRole('heading', { name: 'Who was tried' }).waitFor();
   assert.equal(await page.locator('.chain li').count(), 2);
   await it.open('requests');
+  await page.getByRole('row').nth(3).waitFor();
   await page.getByLabel('Outcome').selectOption('ok');
   await page.getByLabel('Model').fill('gpt-4.1');
   await page.getByRole('row').nth(2).waitFor({ state: 'detached' });

@@ -49,7 +49,7 @@ test('its page shows what it used and may, takes other limits, and says what is 
   await page.getByLabel('Requests a minute').fill('3');
   await page.getByLabel('From these addresses').fill('not-an-address');
   await it.button('Save').click();
-  await page.locator('.field.wrong').getByText(/address|CIDR|not-an-address/).waitFor();
+  await page.locator('.field.wrong .error', { hasText: 'neither an address nor a network' }).waitFor();
   await page.getByLabel('From these addresses').fill('');
   await it.button('Save').click();
   await it.message('Saved.').waitFor();

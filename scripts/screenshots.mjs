@@ -8,7 +8,7 @@ import { Sluice, behave } from '../runtime/harness.mjs';
 const PAGES = ['overview', 'accounts', 'accounts/anthropic-2', 'accounts/add', 'accounts/add/login', 'accounts/add/files', 'accounts/add/server', 'models', 'models/routes', 'models/explain?model=fast', 'tokens', 'requests', 'connect', 'playground', 'settings', 'settings/filters', 'settings/prices', 'settings/storage', 'settings/backup', 'settings/audit', 'settings/about'];
 const ADMIN = 'admin-key-of-the-pictures';
 
-const [folder] = process.argv.slice(2);
+const [folder, only] = process.argv.slice(2);
 if (program === undefined) {
   console.error('Chromium is missing (Debian, Ubuntu: apt install chromium).');
   process.exit(1);
@@ -25,7 +25,9 @@ try {
   await enter(browser.page, sluice.url);
   for (const width of [1280, 360]) {
     for (const theme of ['light', 'dark']) {
-      for (const language of ['en', 'zh']) await picture(browser.page, sluice.url, { width, theme, language });
+      for (const language of ['en', 'zh']) {
+        if (only === undefined || only === `${width}.${theme}.${language}`) await picture(browser.page, sluice.url, { width, theme, language });
+      }
     }
   }
   await cover(browser.page, sluice.url);

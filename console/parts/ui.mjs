@@ -198,5 +198,5 @@ export function wordsOf(error) {
 
 export function MoreButton({ list, label }) {
   if (!list.next) return null;
-  return html`<p class="center"><${Button} onClick=${list.more}>${label ?? t('Show more')}<//></p>`;
+  return html`<p class="center"><${Button} onClick=${list.more}>${label || t('Show more')}<//></p>`;
 }

@@ -56,7 +56,9 @@ export function termsOf(draft) {
 }
 
 export function Terms({ draft, put, error, open }) {
-  const wrong = (...names) => (names.includes(error?.field) ? error.message : undefined);
+  // Of a list the API names the place: `ips[0]`.
+  const field = error?.field?.replace(/\[\d+\]$/, '');
+  const wrong = (...names) => (names.includes(field) ? error.message : undefined);
   return html`<${Text} label=${t('Name')} required value=${draft.name} onInput=${put('name')} error=${wrong('name')} />
     <${Text} label=${t('Project')} hint=${t('To sum up several tokens.')} value=${draft.project} onInput=${put('project')} error=${wrong('project')} />
     <${Text} label=${t('Budget in dollars')} hint=${t('Empty: no limit.')} type="number" min="0" step="any" value=${draft.money} onInput=${put('money')} error=${wrong('budget', 'budget.micro')} />
