@@ -83,3 +83,19 @@ CREATE TABLE IF NOT EXISTS audit (
   previous TEXT NOT NULL,
   hash TEXT NOT NULL
 ) STRICT;
+
+-- What tokens allowed to be kept, compressed. Nothing, unless a token says so.
+CREATE TABLE IF NOT EXISTS captures (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  model TEXT NOT NULL,
+  served TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  account TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  finish TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;

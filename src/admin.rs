@@ -5,6 +5,7 @@
 //! `{"error":{"code","message","field"}}`.
 
 mod accounts;
+pub mod captures;
 mod config;
 mod credential;
 pub mod logins;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::call::printable;
+use crate::captures::export::Export;
 use crate::control::Control;
 use crate::control::lists::Whose;
 use crate::fault::{Failure, Kind, Millis};
@@ -111,34 +113,60 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Errand {
     /// Go on with a sign-in until it waits or ends, then show it with this status.
-    Login { id: String, status: u16, effects: Vec<Effect> },
+    Login {
+        id: String,
+        status: u16,
+        effects: Vec<Effect>,
+    },
     /// Ask providers for their lists of models.
     Survey(Whose),
     /// Ask an account's provider what is left of its allowances.
-    Quota { account: String },
+    Quota {
+        account: String,
+    },
     /// One real call, to see whether an account answers.
-    Test { account: String, model: String, effects: Vec<Effect> },
+    Test {
+        account: String,
+        model: String,
+        effects: Vec<Effect>,
+    },
     /// Another token for an account, whatever is left of the one it has.
-    Renew { account: String, effects: Vec<Effect> },
+    Renew {
+        account: String,
+        effects: Vec<Effect>,
+    },
     /// Take accounts from their copies in KV, those behind `cursor`.
-    Recall { cursor: Option<String>, dry: bool, actor: String },
+    Recall {
+        cursor: Option<String>,
+        dry: bool,
+        actor: String,
+    },
     /// Measure this deployment.
     SelfTest,
     /// Rows of the books.
-    Books { statement: Statement, shape: usage::Shape },
+    Books {
+        statement: Statement,
+        shape: usage::Shape,
+    },
+    Captures {
+        errand: crate::captures::Errand,
+        effects: Vec<Effect>,
+    },
 }
 
 pub enum Outcome {
     Done(Reply),
     Errand(Errand),
-    Stream(Stream),
+    Other(Other),
 }
 
-/// An answer that comes piece by piece.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Stream {
+/// An answer that is no document of JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Other {
     /// What happens from now on, as it happens.
     Tail,
+    Captures(Export),
+    Metrics,
 }
 
 impl From<Reply> for Outcome {
@@ -219,7 +247,9 @@ fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failur
         ["models"] => models::models(control, request).map(Outcome::from),
         ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
         ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
-        ["tail"] => only(request, "GET").map(|()| Outcome::Stream(Stream::Tail)),
+        ["captures", rest @ ..] => captures::handle(request, rest, &actor),
+        ["metrics"] => only(request, "GET").map(|()| Outcome::Other(Other::Metrics)),
+        ["tail"] => only(request, "GET").map(|()| Outcome::Other(Other::Tail)),
         ["usage", rest @ ..] => usage::handle(control, request, rest),
         [SELF_TEST] => only(request, "POST").map(|()| Outcome::Errand(Errand::SelfTest)),
         ["prices"] => only(request, "GET").map(|()| usage::prices().into()),

@@ -17,12 +17,14 @@ pub mod health;
 pub mod inquiry;
 pub mod lists;
 pub mod logins;
+pub mod metrics;
 pub mod news;
 pub mod queue;
 pub mod quota;
 pub mod record;
 pub mod renewal;
 pub mod sessions;
+pub mod states;
 pub mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +51,7 @@ use self::billing::Receipt;
 use self::copies::Copies;
 use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Stranded};
 use self::logins::Logins;
+use self::metrics::Metrics;
 use self::queue::Queue;
 use self::quota::Quotas;
 use self::record::Record;
@@ -85,6 +88,9 @@ pub struct Control {
     discarded: Vec<(Record, Millis)>,
     clients: Clients,
     lost: u64,
+    pub(crate) metrics: Metrics,
+    /// How accounts were when that was last asked.
+    known: BTreeMap<String, states::State>,
     unsaved: BTreeSet<Key>,
 }
 
@@ -135,6 +141,8 @@ impl Control {
             discarded: Vec::new(),
             clients: Clients::default(),
             lost: 0,
+            metrics: Metrics::default(),
+            known: BTreeMap::new(),
             unsaved: BTreeSet::new(),
         };
         control.seat_all();
@@ -187,6 +195,8 @@ impl Control {
         self.seat_all();
         problems.extend(self.clients.load(others.iter().cloned()));
         self.pool.load(others, now);
+        // What was told before a restart is not told again.
+        let _ = self.turned(now);
         problems
     }
 
@@ -216,6 +226,11 @@ impl Control {
 
     /// Who may be answered, by whom, and with what.
     pub fn plan(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
+        let planned = self.planned(inquiry, now);
+        planned.inspect_err(|denied| self.metrics.refused(denied.failure.status))
+    }
+
+    fn planned(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
         let payer = self.payer(&inquiry.caller, now)?;
         let payer = payer.as_deref();
         if let Some(id) = payer {
@@ -258,7 +273,9 @@ impl Control {
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
         self.learn(settlement, now);
         self.pool.report(settlement, now);
-        self.charge(settlement, now)
+        let receipt = self.charge(settlement, now);
+        self.metrics.settled(settlement, &receipt.cost);
+        receipt
     }
 
     /// Why [`Control::plan`] would answer as it would.

@@ -25,6 +25,7 @@ use crate::protocol::{Echo, StreamError, any_error_message, inbound};
 use crate::pump::{Answering, Pump, failure_of};
 use crate::upstream::quota::Window;
 use crate::upstream::{Payload, Reading, Refusal, Target, payload_through};
+use crate::witness;
 
 /// A provider's body. One per runtime.
 pub trait Source {
@@ -47,6 +48,10 @@ pub trait Io {
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
         let _ = call;
         Ok(None)
+    }
+    /// Who looks on, if anybody does.
+    fn witness(&self) -> Option<witness::Shared> {
+        None
     }
     /// All candidates of a plan have failed, as `so_far` tells: others, if there are any.
     async fn more(&self, so_far: Settlement) -> Vec<Candidate> {
@@ -268,17 +273,28 @@ async fn ask_target<I: Io>(
     let asked = passing.map_or(call, |passing| &passing.call);
     let payload = payload_through(passing, asked, target).map_err(refused)?;
     let request = target.upstream.request(asked, target, &payload).map_err(refused)?;
+    let witness = io.witness();
+    if let Some(witness) = &witness {
+        witness.borrow_mut().asks(call, asked, target, &payload, &request);
+    }
     let response = io.send(request).await.map_err(|fault| unreachable(call, target, fault))?;
     let windows = target.upstream.windows(&response.headers, io.now());
     // A proxied client knows what a redirect or an unfinished upload means.
     let last = if call.is_proxied() { 400 } else { 300 };
     if !(200..last).contains(&response.status) {
         let body = read_error(response.body).await;
+        if let Some(witness) = &witness {
+            witness.borrow_mut().refused(response.status, &body);
+        }
         let refusal = Refusal { status: response.status, headers: &response.headers, body: &body };
         return Err(Failed { windows, ..judge(io, call, target, &payload, refusal) });
     }
     let streamed = is_stream(&response.headers, payload.stream);
     let mut pump = Pump::new(&Answering { call, payload: &payload, streamed, secret: &target.credential.access });
+    if let Some(witness) = &witness {
+        witness.borrow_mut().answered(call, &payload, streamed);
+    }
+    pump.witness = witness;
     let echo = Echo { call, request: payload.request.as_ref() };
     let HttpResponse { status, headers, mut body } = response;
     let mut head = Vec::new();

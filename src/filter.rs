@@ -102,6 +102,10 @@ impl Hits {
         &self.0
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn add(&mut self, filter: &str, at: &str, position: u64) {
         if self.0.len() < HITS && !self.0.iter().any(|hit| hit.filter == filter && hit.at == at) {
             self.0.push(Hit { filter: filter.to_owned(), at: at.to_owned(), position });

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 pub use self::audit::{Change, Link, Tail, verify};
-pub use self::entry::{Entry, Facts};
+pub use self::entry::{Entry, Facts, word};
 pub use self::query::{Filter, by_day, page, prune_before, prune_beyond, row};
 
 /// One statement and what is bound to its `?1`, `?2`, ….
@@ -33,7 +33,7 @@ impl Serialize for Statement {
 }
 
 impl Statement {
-    fn new(sql: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Self {
+    pub fn new(sql: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Self {
         Self { sql: sql.into(), values }
     }
 }

@@ -29,11 +29,13 @@ pub mod shard;
 
 pub mod accounts;
 pub mod admin;
+pub mod captures;
 pub mod config;
 pub mod control;
 pub mod ledger;
 pub mod pool;
 pub mod selftest;
+pub mod telemetry;
 pub mod vault;
 
 pub mod login;
@@ -43,6 +45,7 @@ pub mod refresh;
 pub mod filter;
 pub mod passing;
 pub mod rules;
+pub mod witness;
 
 pub mod exec;
 pub mod pump;

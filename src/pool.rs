@@ -342,6 +342,11 @@ impl Pool {
         self.breakers.get(provider).is_some_and(|breaker| breaker.is_open(now))
     }
 
+    /// Calls that have not reported their end.
+    pub fn under_way(&self) -> usize {
+        self.leases.len()
+    }
+
     /// Conversations bound, calls under way, lanes.
     #[cfg(test)]
     pub fn sizes(&self) -> (usize, usize, usize) {

@@ -23,6 +23,7 @@ use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
 use crate::protocol::{Echo, Encode, Inbound, Inspect, Outbound, Pass, Report, StreamError, inbound};
 use crate::upstream::{Convert, Payload, Reading, Secret};
+use crate::witness::Shared;
 use watched::Input;
 
 pub use refrain::Loose;
@@ -42,6 +43,8 @@ pub struct Pump {
     secret: Secret,
     /// Filters, in front of everything else.
     watch: Option<Box<Watch>>,
+    /// Sees both sides of what passes.
+    pub witness: Option<Shared>,
 }
 
 enum Flow {
@@ -154,6 +157,7 @@ impl Pump {
             wire,
             secret: secret.clone(),
             watch: watch(payload.looks.as_ref()),
+            witness: None,
         }
     }
 
@@ -172,6 +176,14 @@ impl Pump {
 
     /// Take bytes from the provider, add bytes for the client.
     pub fn chunk(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let Some(witness) = self.witness.clone() else { return self.take(chunk, out) };
+        let from = out.len();
+        let taken = self.take(chunk, out);
+        witness.borrow_mut().saw(chunk, out.get(from..).unwrap_or_default());
+        taken
+    }
+
+    fn take(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         if self.watch.is_some() && matches!(self.flow, Flow::Relay { .. } | Flow::Translate(_)) {
             return self.watched(Input::Chunk(chunk), out);
         }
@@ -235,6 +247,15 @@ impl Pump {
 
     /// The provider's body ended. Completes the answer, or says why it is none.
     pub fn end(&mut self, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let from = out.len();
+        self.complete(echo, out)?;
+        if let Some(witness) = &self.witness {
+            witness.borrow_mut().ended(out.get(from..).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, echo: &Echo<'_>, out: &mut Vec<u8>) -> Result<(), StreamError> {
         if self.watch.is_some() {
             self.watched(Input::End, out)?;
         }

@@ -7,6 +7,8 @@
 //! ```
 
 mod admin;
+mod captures;
+mod health;
 mod io;
 mod ledger;
 mod lists;
@@ -23,6 +25,7 @@ mod selftest;
 mod settings;
 mod stream;
 mod tail;
+mod telemetry;
 
 use std::rc::Rc;
 
@@ -40,9 +43,10 @@ use crate::fault::{Failure, Kind, Millis};
 use crate::json::Body;
 use crate::models::{self, Page};
 use crate::protocol::inbound;
+use crate::telemetry::otlp::Parent;
 use crate::vault::SealNonce;
 use crate::{affinity, tokens};
-use io::Workerd;
+use io::{Aside, Workerd};
 use reply::Headers;
 use settings::Settings;
 
@@ -57,8 +61,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     ledger::keep_up(&env).await;
     // The first has the configuration of all. Nothing is forgotten by a guess.
     let Some(Some(Retention { days, rows })) = kept.into_iter().next() else { return };
-    let Settings { log_days, log_rows, .. } = *settings;
-    ledger::prune(&env, days.unwrap_or(log_days), rows.unwrap_or(log_rows)).await;
+    ledger::prune(&env, &settings, days, rows).await;
 }
 
 /// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.
@@ -98,7 +101,10 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
     let named = (head.header)("x-sluice-provider");
     let shard = |provider: Option<&str>| settings.shards.object(provider.or(named.as_deref()));
     match route(head)? {
-        Route::Health => Ok(answer(br#"{"status":"ok"}"#)),
+        Route::Health => {
+            let (status, body) = health::answer(&env, &settings).await;
+            Ok(Headers::new(id, protocol_of(head.path)).send(status, "application/json", &body))
+        }
         Route::Fixed { content_type, body } => {
             Ok(Headers::new(id, protocol_of(head.path)).send(200, content_type, body.as_bytes()))
         }
@@ -137,8 +143,12 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
                 return Ok(answer(&object::explain(&env, &object, &inquiry).await?));
             }
             let call = Rc::new(call);
-            let agent = (head.header)("user-agent");
-            let io = Workerd::new(env, object, context, request.signal(), settings, inquiry, Rc::clone(&call), agent);
+            let aside = Aside {
+                agent: (head.header)("user-agent"),
+                debug: (head.header)("x-sluice-debug").is_some(),
+                parent: Parent::of((head.header)("traceparent").as_deref()),
+            };
+            let io = Workerd::new(env, object, context, request.signal(), settings, inquiry, Rc::clone(&call), aside);
             answer_call(call, io).await
         }
     }

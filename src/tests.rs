@@ -56,10 +56,12 @@ mod script;
 mod seal;
 mod selftest;
 mod shard;
+mod telemetry;
 mod tokens;
 mod tools;
 mod turns;
 mod upstreams;
 mod vault;
+mod witness;
 
 use crate::fuzzing::rig;

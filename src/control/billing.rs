@@ -107,6 +107,7 @@ impl Control {
             project: terms.project,
             capture: terms.capture,
             rules: terms.rules,
+            operator: terms.operator,
         };
         Ok((payer, admission.headers))
     }

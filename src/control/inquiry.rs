@@ -156,6 +156,9 @@ pub struct Payer {
     /// Prompt rules that apply to it, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// Whether it may look into what becomes of its calls.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
 }
 
 /// One account to ask.

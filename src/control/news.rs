@@ -20,6 +20,15 @@ pub struct News {
 pub struct Told {
     /// As the books have them.
     pub rows: Vec<Value>,
+    /// What became of one that somebody wants to look into.
+    pub conversions: Vec<Value>,
+}
+
+impl Told {
+    pub fn news(self, control: &Control) -> impl Iterator<Item = News> {
+        let over = self.rows.into_iter().map(|row| control.over(row));
+        over.chain(self.conversions.into_iter().map(|data| News { event: "conversion", data }))
+    }
 }
 
 impl Control {

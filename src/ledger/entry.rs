@@ -8,6 +8,7 @@ use crate::clients::Lapsed;
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Inquiry, Payer};
 use crate::fault::Millis;
+use crate::filter::Hits;
 use crate::ir::event::Usage;
 use crate::pool::{Attempt, Outcome, Settlement};
 use crate::prices::Cost;
@@ -31,6 +32,8 @@ pub struct Facts<'a> {
     /// What the client calls itself.
     pub agent: Option<&'a str>,
     pub object_calls: u8,
+    /// What filters found: which, and where.
+    pub hits: &'a Hits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,6 +66,9 @@ pub struct Entry {
     pub agent: Option<String>,
     /// How often the object was asked or told. For the log, not for the books.
     pub object_calls: u8,
+    /// Filters that found something, and where; never what. For the log, too.
+    #[serde(skip_serializing_if = "Hits::is_empty")]
+    pub hits: Hits,
 }
 
 /// One account that was asked.
@@ -104,6 +110,7 @@ impl Entry {
             session: inquiry.affinity.map(|key| format!("{key:016x}")),
             agent: facts.agent.map(short),
             object_calls: facts.object_calls,
+            hits: facts.hits.clone(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Entry {
             session: None,
             agent: None,
             object_calls: 0,
+            hits: Hits::default(),
         }
     }
 
@@ -195,7 +203,8 @@ fn tried(attempt: &Attempt) -> Tried {
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+/// What became of an account that was asked, in one word.
+pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Answered => "answered",
         Outcome::Cancelled => "left",

@@ -116,7 +116,6 @@ impl Leases {
         if lease.end() > now { None } else { self.open.remove(&number).map(|lease| (number, lease)) }
     }
 
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.open.len()
     }

@@ -8,10 +8,11 @@ use worker::web_sys::{Request, Response};
 
 use super::pool::Core;
 use super::settings::Settings;
-use super::{ledger, now, platform, selftest, split};
-use crate::admin::{self, BODY_LIMIT, Effect, Errand, Outcome, Reply, Stream, logins, restore};
+use super::{captures, ledger, now, platform, selftest, split};
+use crate::admin::{self, BODY_LIMIT, Effect, Errand, Other, Outcome, Reply, logins, restore};
 use crate::call::unescape;
 use crate::control::copies;
+use crate::control::metrics::Around;
 use crate::fault::{Failure, Kind};
 use crate::shard;
 
@@ -53,7 +54,9 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
     core.persist()?;
     let reply = match outcome {
         Outcome::Done(reply) => reply,
-        Outcome::Stream(Stream::Tail) => return Ok(core.tail.open(request)),
+        Outcome::Other(Other::Tail) => return Ok(core.tail.open(request)),
+        Outcome::Other(Other::Captures(export)) => return Ok(captures::export(&core.env, &export)),
+        Outcome::Other(Other::Metrics) => return Ok(metrics(core)),
         Outcome::Errand(errand) => run(core, errand).await,
     };
     let mut copied = 0;
@@ -95,6 +98,18 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
         Errand::Test { account, model, effects } => core.test(&account, &model, effects).await,
         Errand::Renew { account, effects } => core.renew_now(&account, effects).await,
         Errand::SelfTest => selftest::inside(&core.env).await,
+        Errand::Captures { errand, effects } => {
+            use crate::captures::Errand::{List, One, Removed};
+            let reply = match &errand {
+                One { statement } => captures::one(&core.env, statement).await,
+                List { statement, .. } | Removed { statement } => {
+                    let rows = ledger::run(&core.env, std::slice::from_ref(statement)).await;
+                    let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
+                    crate::captures::told(&errand, rows)
+                }
+            };
+            Reply { effects, ..reply }
+        }
         Errand::Books { statement, shape } => {
             let rows = ledger::run(&core.env, &[statement]).await;
             let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
@@ -118,6 +133,14 @@ async fn recall(core: &Rc<Core>, cursor: Option<String>, dry: bool, actor: Strin
             Reply::failure(&Failure::new(Kind::Overloaded, "the copies in KV could not be read"))
         }
     }
+}
+
+fn metrics(core: &Core) -> Response {
+    let (listeners, dropped) = (core.tail.listeners(), core.tail.dropped());
+    let page = core.control.borrow().metrics(Around { listeners, dropped, unsent: core.unsent.get() }, now());
+    let headers = [("content-type", "text/plain; version=0.0.4; charset=utf-8"), ("cache-control", "no-store")];
+    let headers = headers.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect();
+    platform::respond(200, headers, page.as_bytes())
 }
 
 async fn perform(core: &Core, effect: &Effect) {

@@ -10,20 +10,33 @@ use worker::{Context, Env};
 use super::refresh::Wish;
 use super::settings::Settings;
 use super::stream::Body;
-use super::{ledger, now, object};
+use super::{captures, ledger, now, object, telemetry};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Grant, Inquiry, Lead, Lent, Stranded};
 use crate::control::news::Told;
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
+use crate::filter::Hits;
 use crate::ledger::{Entry, Facts};
 use crate::passing::Passing;
 use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
 use crate::refresh::mark;
+use crate::telemetry::otlp::Parent;
 use crate::tokens;
 use crate::upstream::{Refusal, Target};
+use crate::witness::{Shared, Witness};
+
+/// What a request says beside what it asks.
+pub struct Aside {
+    /// What the client calls itself.
+    pub agent: Option<String>,
+    /// It wants to see what becomes of it.
+    pub debug: bool,
+    /// The trace it is a part of.
+    pub parent: Parent,
+}
 
 pub struct Workerd {
     pub settings: Rc<Settings>,
@@ -39,7 +52,13 @@ pub struct Workerd {
     /// Why there is no grant, beside the failure.
     refused: OnceCell<Vec<(String, String)>>,
     call: Rc<Call>,
-    agent: Option<String>,
+    aside: Aside,
+    /// Whether the call is to be kept, and shown. Known with the grant.
+    watched: Cell<(bool, bool)>,
+    /// Who looks on, for each account that was asked: two may be asked at once.
+    witnesses: RefCell<Vec<Shared>>,
+    /// What filters find.
+    hits: OnceCell<Rc<RefCell<Hits>>>,
     began: Millis,
     /// What the client was sent. Known when the answer is, and so before its books are closed.
     status: Rc<Cell<u16>>,
@@ -59,7 +78,7 @@ impl Workerd {
         settings: Rc<Settings>,
         inquiry: Inquiry,
         call: Rc<Call>,
-        agent: Option<String>,
+        aside: Aside,
     ) -> Self {
         Self {
             settings,
@@ -72,7 +91,10 @@ impl Workerd {
             leads: RefCell::default(),
             refused: OnceCell::new(),
             call,
-            agent,
+            aside,
+            watched: Cell::default(),
+            witnesses: RefCell::default(),
+            hits: OnceCell::new(),
             began: now(),
             status: Rc::new(Cell::new(200)),
             calls: Cell::new(1),
@@ -107,7 +129,8 @@ impl Workerd {
         settlement.attempts.splice(0..0, self.told.take());
         let (call, inquiry, status) = (Rc::clone(&self.call), self.inquiry.clone(), Rc::clone(&self.status));
         let payer = self.grant.get().and_then(|grant| grant.payer.clone());
-        let (began, agent) = (self.began, self.agent.clone());
+        let (began, agent) = (self.began, self.aside.agent.clone());
+        let hits = self.hits.get().map(|hits| hits.borrow().clone()).unwrap_or_default();
         let object_calls = self.calls.get();
         let total_ms = u64::try_from(now().since(began).as_millis()).unwrap_or_default();
         move |receipt| {
@@ -123,6 +146,7 @@ impl Workerd {
                 total_ms,
                 agent: agent.as_deref(),
                 object_calls,
+                hits: &hits,
             })
         }
     }
@@ -193,6 +217,11 @@ impl Io for Workerd {
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
         let plan = Plan { lease: grant.lease, candidates, hedge_ms: grant.hedge_ms };
         self.leads.replace(std::mem::take(&mut grant.leads));
+        let payer = grant.payer.as_ref();
+        let captures = payer.is_some_and(|payer| payer.capture);
+        // The deployment's own key, or a token that the operator trusts like it.
+        let shows = self.aside.debug && payer.is_none_or(|payer| payer.operator);
+        self.watched.set((captures, shows));
         // Once a call; a second plan would not be asked for.
         let _ = self.grant.set(grant);
         Ok(plan)
@@ -214,10 +243,21 @@ impl Io for Workerd {
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
         match self.grant.get() {
             Some(Grant { rules, filters, .. }) if !(rules.is_empty() && filters.is_empty()) => {
-                Passing::new(rules, filters, self.settings.mask_key(), call)
+                let passing = Passing::new(rules, filters, self.settings.mask_key(), call)?;
+                if let Some(passing) = &passing {
+                    let _ = self.hits.set(passing.hits());
+                }
+                Ok(passing)
             }
             Some(_) | None => Ok(None),
         }
+    }
+
+    fn witness(&self) -> Option<Shared> {
+        let (captures, shows) = self.watched.get();
+        let witness = Witness::new(captures, shows)?;
+        self.witnesses.borrow_mut().push(Rc::clone(&witness));
+        Some(witness)
     }
 
     async fn target(&self, candidate: &Candidate) -> Result<Target, Fault> {
@@ -265,6 +305,10 @@ impl Io for Workerd {
         }
         settlement.lost = if settlement.done { ledger::lost() } else { 0 };
         let book = settlement.done.then(|| self.book(&settlement));
+        let witnesses = if settlement.done { self.witnesses.take() } else { Vec::new() };
+        let kept = witnesses.iter().find_map(|witness| witness.borrow_mut().kept());
+        let shown = witnesses.iter().flat_map(|witness| witness.borrow_mut().shown()).collect();
+        let (settings, parent) = (Rc::clone(&self.settings), self.aside.parent.clone());
         let (env, object) = (self.env.clone(), self.object.clone());
         self.context.wait_until(async move {
             let receipt = object::report(&env, &object, &settlement).await;
@@ -274,9 +318,16 @@ impl Io for Workerd {
                 let lapsed = receipt.lapsed.iter().map(Entry::lapsed);
                 let entries: Vec<Entry> = lapsed.chain([book(&receipt)]).collect();
                 if receipt.heard {
-                    object::tell(&env, &object, &Told { rows: entries.iter().map(Entry::row).collect() }).await;
+                    let rows = entries.iter().map(Entry::row).collect();
+                    object::tell(&env, &object, &Told { rows, conversions: shown }).await;
                 }
                 ledger::write(&env, &entries).await;
+                if let (Some(entry), Some(kept)) = (entries.last(), &kept) {
+                    captures::keep(&env, entry, kept).await;
+                }
+                if let (Some(entry), Some(exporter)) = (entries.last(), &settings.exporter) {
+                    telemetry::export(exporter.request(entry, &parent)).await;
+                }
             }
         });
     }

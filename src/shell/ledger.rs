@@ -5,7 +5,9 @@ use std::cell::Cell;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
+use super::settings::Settings;
 use super::{now, platform};
+use crate::captures;
 use crate::fault::Millis;
 use crate::ledger::{Entry, Statement, is_old, is_unmade, prune_before, prune_beyond, schema, version, version_of};
 
@@ -87,13 +89,16 @@ pub async fn write(env: &Env, entries: &[Entry]) {
     }
 }
 
-/// Forget what is older than is kept, a step at a time. How many there are is asked once an hour: it reads the sums.
-pub async fn prune(env: &Env, days: u64, rows: u64) {
+/// Forget what is older than is kept, a step at a time; `days` and `rows` as the configuration has them. How many there
+/// are is asked once an hour: it reads the sums, or all sizes.
+pub async fn prune(env: &Env, settings: &Settings, days: Option<u64>, rows: Option<u64>) {
     let now = now();
-    let before = Millis(now.0.saturating_sub(days.saturating_mul(86_400_000)));
+    let ago = |days: u64| Millis(now.0.saturating_sub(days.saturating_mul(86_400_000)));
+    let before = ago(days.unwrap_or(settings.log_days));
     let mut steps = vec![prune_before(before)];
     if now.0 / 60_000 % 60 < 5 {
-        steps.push(prune_beyond(rows, before));
+        steps.push(prune_beyond(rows.unwrap_or(settings.log_rows), before));
+        steps.extend(captures::prune(ago(settings.capture_days), settings.capture_bytes));
     }
     if let Err(error) = once(env, &steps).await
         && !is_unmade(&error)

@@ -15,6 +15,7 @@ use crate::control::billing::Receipt;
 use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded, Wanted};
 use crate::control::news::Told;
 use crate::control::renewal;
+use crate::control::states::Tally;
 use crate::fault::{Failure, Fault};
 use crate::json::Json;
 use crate::models::Listed;
@@ -63,6 +64,12 @@ pub async fn balance(env: &Env, object: &str, balance: &Balance) -> Result<Vec<u
 pub async fn report(env: &Env, object: &str, settlement: &Settlement) -> Option<Receipt> {
     // Lost, it costs a place until the lease ends, and a budget what was held.
     let told: Result<Receipt, Deaf> = ask(env, object, "/report", settlement).await;
+    told.ok()
+}
+
+/// How the accounts are; `None`: the object does not answer.
+pub async fn health(env: &Env, object: &str) -> Option<Tally> {
+    let told: Result<Tally, Deaf> = ask(env, object, "/health", &()).await;
     told.ok()
 }
 

@@ -1,6 +1,6 @@
 //! The Durable Object around [`Control`]: load, call a pure method, persist, reply.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_o
 use super::queue::Waiter;
 use super::settings::Settings;
 use super::tail::Tail;
-use super::{admin, now};
+use super::{admin, now, telemetry};
 use crate::accounts::Setup;
 use crate::control::Control;
 use crate::control::billing::Receipt;
@@ -19,6 +19,8 @@ use crate::control::lists::Whose;
 use crate::control::news::Told;
 use crate::fault::Millis;
 use crate::json;
+use crate::pool::Settlement;
+use crate::telemetry::webhook::{self, Hook};
 
 #[durable_object(alarm)]
 pub struct Pool(Rc<Core>);
@@ -38,6 +40,10 @@ pub struct Core {
     pub tail: Tail,
     /// Calls that wait for a place.
     pub waiters: RefCell<HashMap<u64, Waiter>>,
+    /// Who is told when an account changes its state, what was told, and what could not be.
+    pub hook: Option<Hook>,
+    pub told: RefCell<webhook::Told>,
+    pub unsent: Cell<u64>,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +72,9 @@ impl DurableObject for Pool {
         }
         let control = RefCell::new(control);
         let (flights, logins, waiters) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self(Rc::new(Core { state, name, env, sql, control, flights, logins, tail: Tail::new(), waiters }))
+        let (hook, told, unsent) = (settings.hook.clone(), RefCell::default(), Cell::default());
+        let tail = Tail::new();
+        Self(Rc::new(Core { state, name, env, sql, control, flights, logins, tail, waiters, hook, told, unsent }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -92,14 +100,20 @@ impl DurableObject for Pool {
             match request.path().as_str() {
                 "/more" => text(&control.more(&read(&body)?, now())),
                 "/report" => {
-                    let receipt = control.report(&read(&body)?, now());
+                    let settlement: Settlement = read(&body)?;
+                    let receipt = control.report(&settlement, now());
+                    if let Some(hook) = &core.hook {
+                        let accounts = settlement.attempts.iter().map(|attempt| attempt.account.as_str());
+                        telemetry::turned(core, hook, control.turned_among(accounts, now()));
+                    }
                     text(&Receipt { heard: core.tail.listeners() > 0, ..receipt })
                 }
                 "/tell" => {
-                    let Told { rows } = read(&body)?;
-                    rows.into_iter().for_each(|row| core.tail.say(|| control.over(row)));
+                    let told: Told = read(&body)?;
+                    told.news(&control).for_each(|news| core.tail.say(|| news));
                     text(&())
                 }
+                "/health" => text(&control.tally(now())),
                 "/explain" => text(&control.explain(&read(&body)?, now())),
                 "/balance" => text(&control.balance(&read(&body)?, now())),
                 "/models" => text(&control.models(&read(&body)?, now())),
@@ -135,6 +149,10 @@ impl Core {
         self.advance_all().await;
         self.wake().await?;
         self.survey(&Whose::Due).await;
+        if let Some(hook) = &self.hook {
+            let changes = self.control.borrow_mut().turned(now());
+            telemetry::turned(self, hook, changes);
+        }
         let resealed = self.control.borrow_mut().reseal(&mut || super::nonce().ok());
         self.persist()?;
         for account in &resealed {

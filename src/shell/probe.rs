@@ -126,6 +126,7 @@ impl Core {
                 total_ms: u64::try_from(now().since(began).as_millis()).unwrap_or_default(),
                 agent: Some("test"),
                 object_calls: 0,
+                hits: &crate::filter::Hits::default(),
             });
             if let Err(error) = self.persist() {
                 worker::console_error!("the test of account {account}: {error}");

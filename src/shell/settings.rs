@@ -11,6 +11,8 @@ use crate::accounts::address::{self, Addresses};
 use crate::accounts::{self, Setup};
 use crate::filter::masks;
 use crate::shard::Shards;
+use crate::telemetry::otlp::Exporter;
+use crate::telemetry::webhook::Hook;
 use crate::upstream::Secret;
 use crate::vault::{Vault, VaultError};
 
@@ -38,6 +40,13 @@ pub struct Settings {
     /// For how long the usage log keeps a call, and how many of them.
     pub log_days: u64,
     pub log_rows: u64,
+    /// The same of captures, and how many bytes of them.
+    pub capture_days: u64,
+    pub capture_bytes: u64,
+    /// The share of accounts that may be unwell before `/healthz` says so.
+    pub health_percent: u8,
+    pub exporter: Option<Exporter>,
+    pub hook: Option<Hook>,
 }
 
 thread_local! {
@@ -85,6 +94,14 @@ impl Settings {
             1000.0 * value.unwrap_or(default).min(86_400.0)
         };
         let whole = |name, default| get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default);
+        let hook = match (get("SLUICE_WEBHOOK_URL").filter(|url| !url.is_empty()), secret("SLUICE_WEBHOOK_SECRET")) {
+            (Some(url), Some(secret)) => Some(Hook::new(url, secret)),
+            (Some(_), None) => {
+                worker::console_warn!("SLUICE_WEBHOOK_URL is of no use without SLUICE_WEBHOOK_SECRET, which signs");
+                None
+            }
+            (None, _) => None,
+        };
         Self {
             api_key: get("SLUICE_API_KEY").filter(|key| !key.is_empty()),
             admin_key: secret("SLUICE_ADMIN_KEY"),
@@ -107,6 +124,12 @@ impl Settings {
             log_days: whole("SLUICE_LOG_DAYS", 90),
             // A kilobyte each with its indexes: 200 of the 500 MB that a free database holds.
             log_rows: whole("SLUICE_LOG_ROWS", 200_000),
+            capture_days: whole("SLUICE_CAPTURE_DAYS", 30),
+            // A fifth of a free database.
+            capture_bytes: whole("SLUICE_CAPTURE_MB", 100).saturating_mul(1 << 20),
+            health_percent: u8::try_from(whole("SLUICE_HEALTH_PERCENT", 50).min(100)).unwrap_or(50),
+            exporter: Exporter::of(&get),
+            hook,
             scarce: get("SLUICE_PACE").as_deref().map(str::trim) == Some("free"),
         }
     }

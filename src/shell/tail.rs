@@ -33,6 +33,11 @@ impl Tail {
         self.0.listeners()
     }
 
+    /// Events that a listener did not take in time.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped() as u64
+    }
+
     /// Until whoever sent `request` leaves, or comes back.
     pub fn open(&self, request: &Request) -> Response {
         let stream = self.0.open(&request.signal());

@@ -53,7 +53,7 @@ impl Desk {
                 Reply { effects, ..admin::logins::shown(&self.control.login(&id).unwrap(), status) }
             }
             Outcome::Errand(errand) => panic!("{errand:?}"),
-            Outcome::Stream(stream) => panic!("{stream:?}"),
+            Outcome::Other(other) => panic!("{other:?}"),
         }
     }
 

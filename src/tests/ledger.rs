@@ -18,7 +18,7 @@ use crate::prices::{Basis, Cost};
 
 const AT: Millis = Millis(1_700_000_000_000);
 
-fn entry(model: &str) -> Entry {
+pub fn entry(model: &str) -> Entry {
     let inquiry = Inquiry {
         affinity: Some(7),
         ip: Some("203.0.113.7".to_owned()),
@@ -55,6 +55,7 @@ fn entry(model: &str) -> Entry {
         total_ms: 200,
         agent: Some("agent/1"),
         object_calls: 2,
+        hits: &crate::filter::Hits::default(),
     })
 }
 
@@ -108,7 +109,7 @@ fn a_name_that_a_client_chose_is_cut_to_a_sane_length() {
 #[test]
 fn the_tables_are_made_by_statements_that_can_be_repeated() {
     let statements = schema(0);
-    assert_eq!(statements.len(), 9);
+    assert_eq!(statements.len(), 10);
     for statement in &statements {
         let sql = &statement.sql;
         let repeatable = ["IF NOT EXISTS", "ON CONFLICT", "UPDATE meta"].iter().any(|words| sql.contains(words));

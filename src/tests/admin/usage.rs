@@ -9,7 +9,7 @@ use crate::admin::{Errand, Outcome, Reply};
 fn asked(desk: &mut Desk, line: &str) -> Result<(Errand, Value), Reply> {
     match desk.outcome(line, &[("authorization", &format!("Bearer {ADMIN_KEY}"))], "") {
         Outcome::Done(reply) => Err(reply),
-        Outcome::Stream(stream) => panic!("{stream:?}"),
+        Outcome::Other(other) => panic!("{other:?}"),
         Outcome::Errand(errand) => {
             let Errand::Books { statement, .. } = &errand else { panic!("{errand:?}") };
             let values = Value::Array(statement.values.clone());

@@ -90,7 +90,7 @@ fn what_takes_a_request_to_the_provider_is_an_errand() {
     let mut errand = |line: &str, body: &str| match desk.outcome(line, &[("authorization", &key)], body) {
         Outcome::Errand(errand) => format!("{errand:?}"),
         Outcome::Done(reply) => format!("{} {}", reply.status, reply.body),
-        Outcome::Stream(_) => "a stream".to_owned(),
+        Outcome::Other(_) => "a stream".to_owned(),
     };
     assert_eq!(
         errand("POST accounts/openai-1/quota", ""),

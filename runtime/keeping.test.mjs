@@ -1,0 +1,176 @@
+// Captures in the Worker: opt-in, compressed, exported for fine-tuning, and readable by the tools of that trade.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import Anthropic from '@anthropic-ai/sdk';
+import Ajv from 'ajv/dist/2020.js';
+import { ADMIN_KEY, Sluice, until } from './harness.mjs';
+
+const run = promisify(execFile);
+const DATASETS = '4.0.0';
+
+/** A Python with the `datasets` package, in a cache; `undefined`, with `t` skipped aloud, where there is none. */
+async function python(t) {
+  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice', `datasets-${DATASETS}`);
+  const skip = (reason) => {
+    console.log(`skipped: ${reason}`);
+    t.skip(reason);
+  };
+  if (process.env.SLUICE_AGENTS === '0') return skip('SLUICE_AGENTS=0 does without datasets');
+  if (!existsSync(folder)) {
+    const part = `${folder}.${process.pid}`;
+    console.log(`Installing datasets ${DATASETS} into ${folder} (once).`);
+    try {
+      await run('python3', ['-m', 'venv', part], { timeout: 60_000 });
+      await run(`${part}/bin/python`, ['-m', 'pip', 'install', '-q', '--retries=0', `datasets==${DATASETS}`], { timeout: 300_000 });
+      renameSync(part, folder);
+    } catch (error) {
+      rmSync(part, { recursive: true, force: true });
+      return skip(`datasets cannot be installed: ${`${error.stderr || error.message}`.trim().split('\n').at(-1)}`);
+    }
+  }
+  return `${folder}/bin/python`;
+}
+
+/** https://platform.openai.com/docs/api-reference/fine-tuning/chat-input */
+const SCHEMA = {
+  type: 'object',
+  required: ['messages'],
+  additionalProperties: false,
+  properties: {
+    messages: { type: 'array', minItems: 1, items: { $ref: '#/$defs/message' } },
+    tools: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['type', 'function'],
+        properties: { type: { const: 'function' }, function: { type: 'object', required: ['name'] } },
+      },
+    },
+    parallel_tool_calls: { type: 'boolean' },
+  },
+  $defs: {
+    content: { anyOf: [{ type: 'string' }, { type: 'array', minItems: 1, items: { type: 'object', required: ['type'] } }] },
+    message: {
+      oneOf: [
+        {
+          type: 'object',
+          required: ['role', 'content'],
+          additionalProperties: false,
+          properties: { role: { enum: ['system', 'user'] }, content: { $ref: '#/$defs/content' }, name: { type: 'string' } },
+        },
+        {
+          type: 'object',
+          required: ['role', 'content', 'tool_call_id'],
+          additionalProperties: false,
+          properties: { role: { const: 'tool' }, content: { $ref: '#/$defs/content' }, tool_call_id: { type: 'string' } },
+        },
+        {
+          type: 'object',
+          required: ['role'],
+          anyOf: [{ required: ['content'] }, { required: ['tool_calls'] }],
+          additionalProperties: false,
+          properties: {
+            role: { const: 'assistant' },
+            content: { anyOf: [{ $ref: '#/$defs/content' }, { type: 'null' }] },
+            name: { type: 'string' },
+            tool_calls: {
+              type: 'array',
+              items: {
+                type: 'object',
+                required: ['id', 'type', 'function'],
+                properties: {
+                  id: { type: 'string' },
+                  type: { const: 'function' },
+                  function: {
+                    type: 'object',
+                    required: ['name', 'arguments'],
+                    properties: { name: { type: 'string' }, arguments: { type: 'string' } },
+                  },
+                },
+              },
+            },
+          },
+        },
+      ],
+    },
+  },
+};
+
+async function exported(sluice, query) {
+  const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+  const response = await fetch(`${sluice.url}/admin/api/captures/export?${query}`, { headers });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return { text, lines: text.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)) };
+}
+
+test('only what a token allows is kept, read, and forgotten', async (t) => {
+  const sluice = await Sluice.start(t);
+  const make = async (terms) => (await sluice.admin('POST tokens', { name: 'test', ...terms })).body.key;
+  const [kept, other] = [await make({ capture: true }), await make({})];
+  for (const key of [kept, other]) {
+    for (const stream of [true, false]) {
+      await (await sluice.chat({ stream }, { headers: { authorization: `Bearer ${key}` } })).text();
+    }
+  }
+  const anthropic = new Anthropic({ apiKey: kept, baseURL: sluice.url, maxRetries: 0 });
+  await anthropic.messages.create({ model: 'gpt-4.1', max_tokens: 9, system: 'Be brief.', messages: [{ role: 'user', content: 'Hi' }] });
+  await until(async () => (await sluice.admin('GET captures')).body.items.length === 3);
+  assert.equal((await sluice.admin('GET usage')).body.items.length, 5);
+  const { items } = (await sluice.admin('GET captures?limit=2')).body;
+  const rest = (await sluice.admin(`GET captures?limit=2&after=${items[1].id}`)).body;
+  assert.deepEqual([items.length, rest.items.length, rest.next], [2, 1, null]);
+  const { body: one } = await sluice.admin(`GET captures/${items[0].id}`);
+  assert.deepEqual([one.protocol, one.finish, one.request.system], ['messages', 'stop', 'Be brief.']);
+  assert.match(one.answer.content[0].text, /You said: Hi/);
+  // Two alike, and one with a system prompt.
+  const { lines } = await exported(sluice, 'format=chat');
+  assert.deepEqual(lines.map(({ messages }) => messages.map(({ role }) => role).join()).sort(), ['system,user,assistant', 'user,assistant']);
+  assert.equal((await exported(sluice, 'format=pairs&distinct=false')).lines.length, 3);
+  assert.equal((await exported(sluice, 'format=pairs&finish=length')).lines.length, 0);
+  assert.equal((await sluice.admin('GET captures/export?format=csv')).status, 400);
+  assert.equal((await sluice.fetch('/admin/api/captures/export')).status, 401, 'not for clients');
+  assert.deepEqual((await sluice.admin(`DELETE captures/${items[0].id}`)).body, { deleted: 1 });
+  assert.equal((await sluice.admin(`GET captures/${items[0].id}`)).status, 404);
+  assert.deepEqual((await sluice.admin('DELETE captures?model=gpt-4.1')).body, { deleted: 2 });
+  assert.equal((await exported(sluice, '')).text, '');
+  assert.doesNotMatch(sluice.log, /You said/);
+});
+
+test('a thousand conversations export, load in datasets and are what the format says', { timeout: 600_000 }, async (t) => {
+  const sluice = await Sluice.start(t);
+  const { body } = await sluice.admin('POST tokens', { name: 'test', capture: true });
+  const headers = { authorization: `Bearer ${body.key}` };
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }];
+  const ask = async (at) => {
+    const messages = [{ role: 'user', content: `Question ${at}: 世界?` }];
+    await (await sluice.chat({ messages, stream: at % 2 === 0, ...(at % 10 === 0 && { tools }) }, { headers })).text();
+  };
+  for (let at = 0; at < 1000; at += 20) await Promise.all(Array.from({ length: 20 }, (_, more) => ask(at + more)));
+  const database = await sluice.worker.getD1Database('DB');
+  const count = async () => (await database.prepare('SELECT count(*) AS n, sum(bytes) AS bytes FROM captures').first());
+  await until(async () => (await count()).n === 1000, 30_000);
+  t.diagnostic(`a capture: ${Math.round((await count()).bytes / 1000)} bytes as it is stored`);
+  const { text, lines } = await exported(sluice, 'format=chat');
+  assert.equal(lines.length, 1000);
+  const valid = new Ajv({ strict: false }).compile(SCHEMA);
+  for (const line of lines) assert.ok(valid(line), `${JSON.stringify(valid.errors?.[0])}: ${JSON.stringify(line)}`);
+  assert.equal(valid({ messages: [{ role: 'assistant' }] }), false, 'the schema can refuse');
+  const program = await python(t);
+  if (program === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(`${folder}/captures.jsonl`, text);
+  const script = `
+from datasets import load_dataset
+rows = load_dataset("json", data_files="${folder}/captures.jsonl", split="train", cache_dir="${folder}/cache")
+print(len(rows), rows[1]["messages"][-1]["role"])`;
+  const { stdout } = await run(program, ['-c', script], { env: { ...process.env, HF_HUB_OFFLINE: '1', HF_HOME: folder } });
+  assert.equal(stdout.trim().split('\n').at(-1), '1000 assistant');
+});
