@@ -1,6 +1,7 @@
 //! The Responses codec: requests both ways, streams both ways, and the defects others have in it.
 
 mod answers;
+mod captures;
 mod crossing;
 mod provider;
 mod requests;

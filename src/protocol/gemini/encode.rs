@@ -27,6 +27,7 @@ pub struct Encoder {
     whole: String,
     seal: Option<Seal>,
     usage: Option<Usage>,
+    model: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Encoder {
         Self {
             style: style(&echo.call.endpoint),
             tail: tail(&echo.call.id, &echo.call.model),
+            model: echo.call.model.clone(),
             shows_thoughts: shows_thoughts(echo.request),
             begun: false,
             open: Open::Nothing,
@@ -128,9 +130,9 @@ impl Encoder {
 impl Encode for Encoder {
     fn event(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
         match event {
-            Event::Start { id, model } => {
-                if !id.is_empty() && !model.is_empty() {
-                    self.tail = tail(id, model);
+            Event::Start { id, .. } => {
+                if !id.is_empty() {
+                    self.tail = tail(id, &self.model);
                 }
             }
             Event::BlockStart { block, .. } => {
@@ -210,12 +212,8 @@ pub fn response(done: &Completion, echo: &Echo<'_>, out: &mut Vec<u8>) {
     finish_members(done.finish.as_ref().map_or(Finish::Stop, FinishReason::as_event), out);
     out.extend_from_slice(b",\"index\":0}]");
     usage_member(&done.usage, out);
-    let (id, model) = if done.id.is_empty() || done.model.is_empty() {
-        (echo.call.id.as_str(), echo.call.model.as_str())
-    } else {
-        (done.id.as_str(), done.model.as_str())
-    };
-    out.extend_from_slice(&tail(id, model));
+    let id = if done.id.is_empty() { &echo.call.id } else { &done.id };
+    out.extend_from_slice(&tail(id, &echo.call.model));
 }
 
 /// The members that every chunk of an answer repeats, up to its closing brace.

@@ -283,10 +283,7 @@ impl Encode for Encoder {
             return;
         }
         match event {
-            Event::Start { model, .. } => {
-                if !model.is_empty() {
-                    model.clone_into(&mut self.envelope.model);
-                }
+            Event::Start { .. } => {
                 if self.frames {
                     self.response("response.created", Status::InProgress, out);
                     self.response("response.in_progress", Status::InProgress, out);

@@ -97,7 +97,7 @@ fn a_whole_answer_has_everything_in_its_place() {
         }],
         "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 3, "totalTokenCount": 15,
             "cachedContentTokenCount": 4, "thoughtsTokenCount": 2},
-        "modelVersion": "m1",
+        "modelVersion": "gemini-2.5-flash",
         "responseId": "r1"
     });
     assert_eq!(whole(&everything(), None), expected);
@@ -124,7 +124,7 @@ fn a_stream_says_the_same_as_the_whole() {
     assert_eq!(last["candidates"][0]["finishReason"], "STOP");
     assert_eq!(last["usageMetadata"]["totalTokenCount"], 15);
     for chunk in &chunks {
-        assert_eq!((&chunk["modelVersion"], &chunk["responseId"]), (&json!("m1"), &json!("r1")));
+        assert_eq!((&chunk["modelVersion"], &chunk["responseId"]), (&json!("gemini-2.5-flash"), &json!("r1")));
     }
 }
 
@@ -351,16 +351,18 @@ proptest! {
         let done = Completion { usage, ..answer(parts, finish) };
 
         let sse = streamed(SSE, &done, None);
+        // A composed answer has the client's name for the model.
+        let told = Completion { model: "gemini-2.5-flash".to_owned(), ..done.clone() };
         let mut framer = Framer::new(Framing::Sse);
         let (mut decoder, mut collector) = (Gemini.decoder(), Collector::default());
         framer.push(sse.as_bytes(), |frame, _| decoder.frame(frame, &mut collector)).unwrap();
         decoder.end(&mut collector).unwrap();
-        prop_assert_eq!(Completion::of(collector), Some(done.clone()));
+        prop_assert_eq!(Completion::of(collector), Some(told.clone()));
 
         for body in [whole(&done, None).to_string(), streamed(ARRAY, &done, None)] {
             let mut collector = Collector::default();
             Gemini.decode_response(body.as_bytes(), &mut collector).unwrap();
-            prop_assert_eq!(Completion::of(collector), Some(done.clone()));
+            prop_assert_eq!(Completion::of(collector), Some(told.clone()));
         }
     }
 

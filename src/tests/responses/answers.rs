@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{call, obey, requests};
+use super::{call, captures, obey};
 use crate::fault::{Failure, Kind};
 use crate::ir::event::{Completion, FinishReason, Usage};
 use crate::ir::{Issuer, Part, PartKind, Seal, ToolCall, ToolInput};
@@ -43,7 +43,7 @@ fn the_response_has_every_member_that_validators_ask_for() {
         without_output,
         json!({
             "id": "resp_7", "object": "response", "created_at": 1_700_000_000, "status": "completed",
-            "completed_at": 1_700_000_000, "error": null, "incomplete_details": null, "model": "claude-x",
+            "completed_at": 1_700_000_000, "error": null, "incomplete_details": null, "model": "m",
             "previous_response_id": null, "service_tier": "default", "store": false, "background": false,
             "frequency_penalty": 0, "instructions": null, "max_output_tokens": null, "max_tool_calls": null,
             "metadata": {}, "parallel_tool_calls": true, "presence_penalty": 0, "prompt_cache_key": null,
@@ -104,8 +104,8 @@ fn a_whole_answer_carries_the_seals_of_its_calls() {
 
 #[test]
 fn every_captured_request_can_be_repeated() {
-    let responses: Vec<Value> = requests::captures().iter().map(|(_, body)| answer(body)).collect();
-    for ((name, body), response) in requests::captures().iter().zip(&responses) {
+    let responses: Vec<Value> = captures::captures().iter().map(|(_, body)| answer(body)).collect();
+    for ((name, body), response) in captures::captures().iter().zip(&responses) {
         let sent = body["tools"].as_array().map_or(0, Vec::len);
         assert_eq!(response["tools"].as_array().unwrap().len(), sent, "{name}");
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{call, decode, requests};
+use super::{call, captures, decode};
 use crate::call::{Call, Head, Route, route};
 use crate::ir::Request;
 use crate::protocol::chat::Chat;
@@ -25,7 +25,7 @@ fn send(mut request: Request, wire: &dyn Outbound) -> Result<Value, String> {
 #[test]
 fn real_clients_reach_every_provider() {
     let wires: [&dyn Outbound; 4] = [&Chat::OPENAI, &Messages, &Gemini, &Responses];
-    for (name, body) in requests::captures() {
+    for (name, body) in captures::captures() {
         let Ok(request) = Responses.decode_request(&call(&body)) else { continue };
         // Built-in tools besides the search exist nowhere else.
         let built_in =

@@ -118,7 +118,7 @@ fn every_item_has_all_its_events() {
         json!({"input_tokens": 8, "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1},
             "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 3}, "total_tokens": 15})
     );
-    assert_eq!((&last["id"], &last["model"]), (&json!("resp_7"), &json!("claude-x")));
+    assert_eq!((&last["id"], &last["model"]), (&json!("resp_7"), &json!("m")));
     let done = data.iter().find(|data| data["type"] == "response.function_call_arguments.done").unwrap();
     assert_eq!((&done["name"], &done["arguments"]), (&json!("f"), &json!("{\"x\":1}")));
 }
@@ -364,7 +364,7 @@ proptest! {
             _ => None,
         }).collect();
         let ids: Vec<String> = (0..pieces.len()).map(|at| format!("call_{at}")).collect();
-        let mut all = vec![Event::Start { id: "resp_7", model: "claude-x" }];
+        let mut all = vec![Event::Start { id: "resp_7", model: "m" }];
         let mut called = false;
         for (index, piece) in (0u32..).zip(&pieces) {
             let at = index as usize;
