@@ -10,6 +10,7 @@
 //! | `X_REGION`, `X_PROJECT_ID`, `X_LOCATION`, `X_ACCOUNT_ID`, `X_API_VERSION`, `X_PROFILE_ARN` | what else a provider needs to know of an account |
 //! | `X_WEIGHT` | share among equals; 1; with 0 the account is off |
 //! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` | an account at Bedrock, as Amazon's own programs read it; its API keys may be in `AWS_BEARER_TOKEN_BEDROCK` |
+//! | the binding `AI` | an account of Workers AI that needs no key |
 //! | `SLUICE_DEMO` | two accounts of the built-in demo provider |
 //! | `SLUICE_PRIVATE_ADDRESSES` | accounts may be inside a network: loopback, private ranges, names without a dot |
 //!
@@ -30,7 +31,7 @@ use crate::pool::Account;
 use crate::upstream::listing::Offer;
 use crate::upstream::{
     self, Credential, Secret, Target, Upstream, anthropic, antigravity, azure, bedrock, claude, code_assist, codex,
-    demo, google, kiro, openai, pattern, qwen, vertex,
+    demo, google, kiro, openai, pattern, qwen, vertex, workers_ai,
 };
 
 /// One account, with everything needed to use it. No `Debug`: it holds a credential.
@@ -166,6 +167,23 @@ pub fn read(names: &[String], get: &dyn Fn(&str) -> Option<String>) -> Accounts 
         }
     }
     found
+}
+
+/// The account that is the deployment's own `AI` binding.
+pub fn bound() -> Setup {
+    let row = &workers_ai::ROW;
+    let id = format!("{}-binding", row.name);
+    Setup {
+        account: Account { id, label: "AI binding".to_owned(), ..account(row.name, 0, 0, 1) },
+        upstream: &workers_ai::Bound,
+        base_url: None,
+        headers: Vec::new(),
+        credential: Credential::default(),
+        models: row.models.iter().map(|&pattern| pattern.to_owned()).collect(),
+        declared: false,
+        aliases: row.stems.iter().map(|stem| normal(stem)).collect(),
+        offers: None,
+    }
 }
 
 /// Whom we know. Made once: every account that is stored is looked up here.

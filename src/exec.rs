@@ -5,6 +5,7 @@
 //! others. Nobody is tried twice, nobody sleeps.
 
 mod race;
+mod several;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::race::{Asked, End, race};
+use self::several::{ask_hosts, gather};
 use crate::call::{Call, HttpRequest, HttpResponse, Operation, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::filter::Hits;
@@ -254,9 +256,9 @@ async fn try_candidate<I: Io>(
     candidate: &Candidate,
 ) -> Result<Committed<I::Body>, Failed> {
     let target = io.target(candidate).await.map_err(|fault| unusable(call, candidate, fault))?;
-    match ask_target(io, call, passing, &target).await {
+    match ask_hosts(io, call, passing, &target).await {
         Err(failed) if failed.fault == Fault::Unauthorized => match io.refresh(&target).await {
-            Ok(renewed) => ask_target(io, call, passing, &renewed).await,
+            Ok(renewed) => ask_hosts(io, call, passing, &renewed).await,
             Err(fault) => Err(Failed { fault, ..failed }),
         },
         other => other,
@@ -272,6 +274,9 @@ async fn ask_target<I: Io>(
     let refused = |failure: Failure| Failed { unasked: true, ..failed(call, Fault::Rejected, &failure) };
     let asked = passing.map_or(call, |passing| &passing.call);
     let payload = payload_through(passing, asked, target).map_err(refused)?;
+    if payload.copies > 1 {
+        return gather(io, call, asked, target, &payload).await;
+    }
     let request = target.upstream.request(asked, target, &payload).map_err(refused)?;
     let witness = io.witness();
     if let Some(witness) = &witness {

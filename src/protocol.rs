@@ -12,6 +12,7 @@ pub mod kiro;
 pub mod messages;
 pub mod ollama;
 pub mod responses;
+pub mod workers_ai;
 
 pub mod media;
 pub mod seal;
@@ -201,6 +202,7 @@ pub fn any_error_message(body: &[u8]) -> Option<String> {
         "/message",
         "/Message",
         "/response/error/message",
+        "/errors/0/message",
         "/detail",
         "/msg",
         "/base_resp/status_msg",

@@ -24,6 +24,7 @@ mod framing;
 mod fuzzing;
 mod gemini;
 mod hedge;
+mod hosts;
 mod json;
 mod kiro;
 mod laws;
@@ -63,5 +64,6 @@ mod turns;
 mod upstreams;
 mod vault;
 mod witness;
+mod workers_ai;
 
 use crate::fuzzing::rig;

@@ -141,6 +141,10 @@ pub trait Upstream: Sync {
     }
     /// Address and sign.
     fn request(&self, call: &Call, target: &Target, payload: &Payload) -> Result<HttpRequest, Failure>;
+    /// Addresses to ask one after another, where the account has none of its own and one of them is not well.
+    fn hosts(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// What a refusal means. Also called for an error inside a 200, with the status it would have had.
     fn classify(&self, refusal: Refusal<'_>, now: Millis) -> Fault;
     /// What an answer tells of the account's allowances beside the answer.
@@ -206,6 +210,8 @@ pub struct Payload {
     pub reading: Reading,
     /// What filters the answer.
     pub looks: Option<Looks>,
+    /// How often it has to be sent for all that was asked; the answers come as a list.
+    pub copies: u32,
 }
 
 /// What the provider's answer is.
@@ -233,10 +239,10 @@ pub fn payload_through(passing: Option<&Passing>, call: &Call, target: &Target) 
     match call.endpoint.operation {
         Operation::Generate | Operation::Complete | Operation::CountTokens => generate(passing, call, target),
         Operation::Embed | Operation::EmbedOne => other(call, target, embed::request, embed::answer),
-        Operation::Draw => other(call, target, image::request, image::answer),
+        Operation::Draw => draw(call, target),
         Operation::Redraw => match image::relayed_form(call, target) {
             Some(body) => raw(call, target, body),
-            None => other(call, target, image::request, image::answer),
+            None => draw(call, target),
         },
         Operation::Raw => raw(call, target, call.body.bytes().clone()),
     }
@@ -264,6 +270,7 @@ fn generate(passing: Option<&Passing>, call: &Call, target: &Target) -> Result<P
         return Ok(Payload { looks, ..payload_of(wire, body, stream, Reading::Model) });
     }
     let mut request = inbound(call.protocol()).decode_request(call)?;
+    tools::shallow(&request)?;
     target.model.clone_into(&mut request.model);
     request.stream = stream;
     if let Some(passing) = passing {
@@ -300,7 +307,7 @@ fn conversation(call: &Call) -> &'static str {
 }
 
 fn payload_of(wire: &'static dyn Outbound, body: Bytes, stream: bool, reading: Reading) -> Payload {
-    Payload { wire, body, stream, request: None, restore: Restore::default(), reading, looks: None }
+    Payload { wire, body, stream, request: None, restore: Restore::default(), reading, looks: None, copies: 1 }
 }
 
 fn unable(target: &Target, what: &str) -> Failure {
@@ -334,6 +341,11 @@ fn other(
         compose(call, protocol, &target.model)?.into()
     };
     Ok(payload_of(wire, body, false, Reading::Other(convert)))
+}
+
+fn draw(call: &Call, target: &Target) -> Result<Payload, Failure> {
+    let payload = other(call, target, image::request, image::answer)?;
+    Ok(Payload { copies: image::copies(call, payload.wire.protocol())?, ..payload })
 }
 
 fn raw(call: &Call, target: &Target, body: Bytes) -> Result<Payload, Failure> {

@@ -2,8 +2,9 @@
 //! <https://platform.openai.com/docs/api-reference/images/create>
 //!
 //! Toward Gemini, **hints** become what it has: `size` an aspect ratio and, from 2048 pixels up, a size class; `quality`,
-//! `style`, `background`, `moderation`, `output_format`, `output_compression` and `user` are dropped. **Refused**: `n`
-//! above 1, a `mask`, edits that are no form. A picture has no address of its own here: `response_format: url` gets a `data:` URL.
+//! `style`, `background`, `moderation`, `output_format`, `output_compression` and `user` are dropped. It draws one picture at a
+//! time, so that `n` of them are as many requests, and all or none. **Refused**: `n` above 10, a `mask`, `stream`, edits
+//! that are no form. A picture has no address of its own here: `response_format: url` gets a `data:` URL.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -39,9 +40,6 @@ pub fn request(call: &Call, _: Protocol, _: &str) -> Result<Vec<u8>, Failure> {
     }
     let prompt = body.get::<String>("prompt")?.filter(|prompt| !prompt.is_empty());
     let prompt = prompt.ok_or_else(|| Failure::invalid("prompt", "is required"))?;
-    if body.get::<u64>("n")?.is_some_and(|count| count != 1) {
-        return Err(Failure::unsupported("n", "the provider of this model draws one image at a time"));
-    }
     if !matches!(body.get::<String>("response_format")?.as_deref(), None | Some("b64_json" | "url")) {
         return Err(Failure::invalid("response_format", "expected b64_json or url"));
     }
@@ -64,6 +62,22 @@ pub fn request(call: &Call, _: Protocol, _: &str) -> Result<Vec<u8>, Failure> {
     let parts: Vec<_> = std::iter::once(json!({"text": prompt})).chain(pictures).collect();
     let request = json!({"contents": [{"role": "user", "parts": parts}], "generationConfig": config});
     Ok(request.to_string().into_bytes())
+}
+
+/// How many requests it takes to have all pictures that `call` asks for.
+pub fn copies(call: &Call, wire: Protocol) -> Result<u32, Failure> {
+    if wire == call.protocol() {
+        return Ok(1);
+    }
+    let wanted = match form(call) {
+        Some(form) => form?.0.get::<u32>("n")?,
+        None => call.body.get::<u32>("n")?,
+    };
+    match wanted {
+        None => Ok(1),
+        Some(count @ 1..=10) => Ok(count),
+        Some(_) => Err(Failure::invalid("n", "expected a number from 1 to 10")),
+    }
 }
 
 /// A form's members as if they had come as JSON, and its pictures in base64.
@@ -185,22 +199,22 @@ pub fn answer(call: &Call, wire: Protocol, body: &[u8]) -> Result<(Vec<u8>, Usag
     if wire == call.protocol() {
         return Ok((body.to_vec(), relayed(body)?));
     }
-    let drawn: Drawn = decode(body).map_err(|error| StreamError::Malformed(error.to_string()))?;
-    let parts = drawn.candidates.first().and_then(|candidate| candidate.content.as_ref()).map(|content| &content.parts);
-    let blobs =
-        || parts.into_iter().flatten().filter(|part| !part.thought).filter_map(|part| part.inline_data.as_ref());
-    if blobs().next().is_none() {
-        return Err(undrawn(&drawn));
+    let several = body.trim_ascii_start().starts_with(b"[");
+    let drawn: Result<Vec<Drawn>, _> = if several { decode(body) } else { decode(body).map(|one| vec![one]) };
+    let drawn = drawn.map_err(|error| StreamError::Malformed(error.to_string()))?;
+    if let Some(nothing) = drawn.iter().find(|one| blobs(one).next().is_none()) {
+        return Err(undrawn(nothing));
     }
-    let told = drawn.usage_metadata.unwrap_or_default();
+    let told = || drawn.iter().filter_map(|one| one.usage_metadata.as_ref());
     let count = |count: Option<Count>| count.map_or(0, |count| count.0);
-    let (input, output) = (count(told.prompt_token_count), count(told.candidates_token_count));
+    let input: u64 = told().map(|told| count(told.prompt_token_count)).sum();
+    let output: u64 = told().map(|told| count(told.candidates_token_count)).sum();
     let as_url = call.body.get::<String>("response_format").ok().flatten().as_deref() == Some("url");
     let mut out = Vec::with_capacity(body.len());
     let mut object = Object::begin(&mut out);
     object.u64("created", call.created);
     let mut data = Array::begin(object.key("data"));
-    for Blob { mime_type, data: base64 } in blobs() {
+    for Blob { mime_type, data: base64 } in drawn.iter().flat_map(blobs) {
         let mut item = Object::begin(data.item());
         if as_url {
             item.str("url", &format!("data:{mime_type};base64,{base64}"));
@@ -217,6 +231,13 @@ pub fn answer(call: &Call, wire: Protocol, body: &[u8]) -> Result<(Vec<u8>, Usag
     );
     object.end();
     Ok((out, Usage { input, output, ..Usage::default() }))
+}
+
+/// The pictures of one answer.
+fn blobs(drawn: &Drawn) -> impl Iterator<Item = &Blob> {
+    let content = drawn.candidates.first().and_then(|candidate| candidate.content.as_ref());
+    let parts = content.map(|content| content.parts.as_slice()).unwrap_or_default();
+    parts.iter().filter(|part| !part.thought).filter_map(|part| part.inline_data.as_ref())
 }
 
 /// Why there is no image: the model's own words, if it said any.

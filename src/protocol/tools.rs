@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::fault::Failure;
 use crate::ir::event::{Block, Delta, Event, Sink};
-use crate::ir::{PartKind, Request, Tool, ToolChoice, ToolInput, ToolKind};
+use crate::ir::{OutputFormat, PartKind, Request, Tool, ToolChoice, ToolInput, ToolKind};
 use crate::json::Json;
 
 /// What a wire allows.
@@ -30,6 +31,59 @@ pub struct Restore {
     names: BTreeMap<String, String>,
     /// Sent names of freeform tools that went as functions.
     freeform: BTreeSet<String>,
+}
+
+/// Parsers of ours and of providers give up somewhat deeper.
+const DEPTH: usize = 100;
+
+/// Refuse what is nested so deeply that it could not be translated: it would go out as nothing.
+pub fn shallow(request: &Request) -> Result<(), Failure> {
+    let too_deep = |field: &str, name: &str| {
+        let message = format!("{} is nested more than {DEPTH} levels deep", crate::call::printable(name));
+        Err(Failure::invalid(field, message))
+    };
+    for tool in &request.tools {
+        if let ToolKind::Function { schema, .. } = &tool.kind
+            && is_deep(schema.get())
+        {
+            return too_deep("tools", &format!("the schema of {}", tool.name));
+        }
+    }
+    for part in request.turns.iter().flat_map(|turn| &turn.parts) {
+        if let PartKind::ToolCall(call) = &part.kind
+            && let ToolInput::Json(input) = &call.input
+            && is_deep(input.get())
+        {
+            return too_deep("messages", &format!("the input of a call of {}", call.name));
+        }
+    }
+    match &request.output {
+        Some(OutputFormat::JsonSchema { schema, .. }) if is_deep(schema.get()) => {
+            too_deep("response_format", "the schema of the answer")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_deep(json: &str) -> bool {
+    let (mut depth, mut text, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            _ if text => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > DEPTH {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Make every tool name, call and choice obey `rules`.

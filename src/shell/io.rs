@@ -281,7 +281,7 @@ impl Io for Workerd {
         if self.client.aborted() {
             return Err(Fault::Transport);
         }
-        Body::send(request, self.settings.idle_ms, &self.client).await
+        Body::send(&self.env, request, self.settings.idle_ms, &self.client).await
     }
 
     fn report(&self, mut settlement: Settlement) {

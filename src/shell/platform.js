@@ -30,6 +30,9 @@ export function texts(env) {
   return Object.entries(env).flatMap(([name, value]) => (typeof value === 'string' ? [name, value] : []));
 }
 
+/** Whether the operator has bound Workers AI. */
+export const hasAi = (env) => typeof env.AI?.run === 'function';
+
 /** Ask the account pool. Its answer is JSON text. */
 export async function askPool(env, name, path, body) {
   const response = await env.POOL.getByName(name).fetch(`https://pool${path}`, { method: 'POST', body });

@@ -11,6 +11,8 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = readBody)]
     pub async fn read_body(request: &Request, limit: u32) -> Result<Option<Uint8Array>, JsValue>;
     pub fn texts(env: &Env) -> Vec<String>;
+    #[wasm_bindgen(js_name = hasAi)]
+    pub fn has_ai(env: &Env) -> bool;
     #[wasm_bindgen(catch, js_name = askPool)]
     pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str) -> Result<String, JsValue>;
     #[wasm_bindgen(catch)]

@@ -168,7 +168,7 @@ impl Io for Probe {
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse<Body>, Fault> {
         let settings = Settings::of(&self.core.env);
-        Body::send(request, settings.idle_ms, &AbortSignal::timeout_with_u32(PATIENCE_MS)).await
+        Body::send(&self.core.env, request, settings.idle_ms, &AbortSignal::timeout_with_u32(PATIENCE_MS)).await
     }
 
     fn report(&self, settlement: Settlement) {

@@ -83,7 +83,10 @@ impl Settings {
         let mut names: Vec<String> = vars.keys().cloned().collect();
         names.sort_unstable();
         let get = |name: &str| vars.get(name).cloned();
-        let found = accounts::read(&names, &get);
+        let mut found = accounts::read(&names, &get);
+        if platform::has_ai(env) {
+            found.setups.push(accounts::bound());
+        }
         for problem in &found.problems {
             worker::console_warn!("{problem}");
         }

@@ -5,6 +5,22 @@ import { Left, Reader } from './read.js';
 /** How a read rejects when the provider was silent for too long. */
 const STALLED = 'stalled';
 
+/** What the binding's errors, which begin with a code, are as answers. */
+const STATUSES = { 3006: 413, 3007: 408, 3008: 408, 3023: 403, 3036: 429, 3040: 429, 3041: 403, 3042: 404, 5007: 404, 5016: 403, 5018: 403 };
+
+/** What the `AI` binding answers, as a response. */
+async function infer(ai, model, inputs) {
+  try {
+    const answer = await ai.run(model, JSON.parse(inputs));
+    if (answer instanceof ReadableStream) return new Response(answer, { headers: { 'content-type': 'text/event-stream' } });
+    return answer instanceof Response ? answer : Response.json(answer);
+  } catch ({ message }) {
+    const code = Number(/^(\d{4}): /.exec(message)?.[1]);
+    const status = STATUSES[code] ?? (code >= 3000 && code < 6000 ? 400 : 502);
+    return Response.json({ error: { code, message } }, { status });
+  }
+}
+
 export class Source {
   #abort = new AbortController();
   #idleMs;
@@ -38,11 +54,18 @@ export class Source {
     const list = [];
     for (let at = 0; at < headers.length; at += 2) list.push([headers[at], headers[at + 1]]);
     const { signal } = this.#abort;
-    await this.#wait(fetch(url, { method, headers: list, body: bytes, redirect: 'manual', signal }), (response) => {
-      this.#response = response;
-      const type = response.headers.get('content-type') ?? '';
-      if (response.body !== null) this.#reader = isText(type) ? new Reader(response.body) : plain(response);
-    });
+    await this.#wait(fetch(url, { method, headers: list, body: bytes, redirect: 'manual', signal }), this.#take);
+  }
+
+  #take = (response) => {
+    this.#response = response;
+    const type = response.headers.get('content-type') ?? '';
+    if (response.body !== null) this.#reader = isText(type) ? new Reader(response.body) : plain(response);
+  };
+
+  /** The same from the `AI` binding. */
+  async infer(env, model, body) {
+    await this.#wait(infer(env.AI, model, new TextDecoder().decode(body)), this.#take);
   }
 
   /** Answer from a script instead of a provider: bytes and, before each, milliseconds to wait. */

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use wasm_bindgen::prelude::*;
+use worker::Env;
 use worker::js_sys::Uint8Array;
 use worker::web_sys::{AbortSignal, ReadableStream};
 use worker::worker_sys::Context as JsContext;
@@ -18,6 +19,7 @@ use crate::protocol::{Echo, StreamError, inbound};
 use crate::pump::{Pump, failure_of};
 use crate::tokens;
 use crate::upstream::demo::{self, End};
+use crate::upstream::workers_ai;
 
 // Named here so that it is shipped: `stream.js` imports it.
 #[wasm_bindgen(module = "/src/shell/read.js")]
@@ -34,6 +36,8 @@ extern "C" {
     fn new(idle_ms: f64, client: &AbortSignal) -> JsSource;
     #[wasm_bindgen(method, catch)]
     async fn send(this: &JsSource, method: &str, url: &str, headers: Vec<String>, body: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    async fn infer(this: &JsSource, env: &Env, model: &str, body: &[u8]) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn play(this: &JsSource, status: u16, headers: Vec<String>, waits: Vec<f64>, chunks: Vec<Uint8Array>, end: &str);
     #[wasm_bindgen(method, getter)]
@@ -62,12 +66,19 @@ extern "C" {
 pub struct Body(Option<JsSource>);
 
 impl Body {
-    pub async fn send(request: HttpRequest, idle_ms: f64, client: &AbortSignal) -> Result<HttpResponse<Self>, Fault> {
+    pub async fn send(
+        env: &Env,
+        request: HttpRequest,
+        idle_ms: f64,
+        client: &AbortSignal,
+    ) -> Result<HttpResponse<Self>, Fault> {
         // Made first, so that whoever drops this future cancels the request.
         let body = Self(Some(JsSource::new(idle_ms, client)));
         let Some(source) = &body.0 else { return Err(Fault::Transport) };
         if request.url.starts_with(demo::SCHEME) {
             play(source, &request);
+        } else if let Some(model) = request.url.strip_prefix(workers_ai::SCHEME) {
+            source.infer(env, model, &request.body).await.map_err(|_| Fault::Transport)?;
         } else {
             let headers = request.headers.into_iter().flat_map(|(name, value)| [name, value]).collect();
             let sent = source.send(request.method, &request.url, headers, &request.body).await;

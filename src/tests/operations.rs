@@ -205,7 +205,8 @@ fn a_drawing_is_asked_of_gemini_as_it_likes_it() {
     assert_eq!((url.as_str(), body), ("v1/images/generations", json!({"model": "x", "prompt": "a cat", "n": 4})));
     #[rustfmt::skip]
     let table = [
-        (json!({"n": 2}), "n: the provider of this model draws one image at a time"),
+        (json!({"n": 11}), "n: expected a number from 1 to 10"),
+        (json!({"n": 0}), "n: expected a number from 1 to 10"),
         (json!({"stream": true}), "stream: the answer comes in one piece"),
         (json!({"prompt": ""}), "prompt: is required"),
         (json!({"response_format": "png"}), "response_format: expected b64_json or url"),
@@ -231,10 +232,15 @@ fn a_drawing_comes_back_as_data_or_as_an_address() {
     if let Some(spec) = spec("openai-slim.json") {
         assert_eq!(violations(&spec, "ImagesResponse", &data), [] as [&str; 0]);
     }
+    let three = whole(&ask("b64_json"), "google", "x", &json!([drawn, drawn, drawn]));
+    assert_eq!(three["data"], json!([{"b64_json": "aW1n"}, {"b64_json": "aW1n"}, {"b64_json": "aW1n"}]));
+    assert_eq!((&three["usage"]["input_tokens"], &three["usage"]["output_tokens"]), (&json!(15), &json!(3870)));
     let refused = json!({"candidates": [{"content": {"parts": [{"text": "I will not."}]}, "finishReason": "STOP"}]});
     let error = got(&ask("url"), "google", "x", refused.to_string().as_bytes(), false).unwrap_err();
     let StreamError::Refused { status: 400, body } = error else { panic!("{error:?}") };
     assert_eq!(body, br#"{"error":{"message":"I will not."}}"#);
+    let some = json!([drawn, refused]).to_string();
+    assert!(got(&ask("url"), "google", "x", some.as_bytes(), false).is_err(), "all or none");
     let relayed = json!({"created": 1, "data": [{"b64_json": "aW1n"}]});
     assert_eq!(whole(&ask("url"), "openai", "x", &relayed), relayed);
 }
@@ -284,7 +290,7 @@ fn an_edit_reaches_its_provider_as_the_form_it_was_or_as_a_conversation() {
         json!([{"text": "wet"}, picture("image/png", "DQotLXhZDQo="), picture("image/webp", "Yg==")])
     );
     assert_eq!(body["generationConfig"]["imageConfig"]["aspectRatio"], "3:2");
-    assert_eq!(refusal(&edit(&[("n", "2")]), "google").1, "n: the provider of this model draws one image at a time");
+    assert_eq!(sent(&edit(&[("n", "2")]), "google", "x").unwrap().2.copies, 2);
     assert_eq!(refusal(&edit(&[("mask", "x")]), "google").1, "mask: the provider of this model takes none");
 }
 

@@ -133,3 +133,28 @@ fn tools_of_the_provider_keep_their_words() {
     assert!(fit(&mut request, RULES).is_empty());
     assert_eq!(request, before);
 }
+
+#[test]
+fn what_is_nested_too_deeply_to_be_translated_is_refused_by_name() {
+    let deep = |levels: usize| format!("{}{}", r#"{"a":"#.repeat(levels), "1".to_owned() + &"}".repeat(levels));
+    let ask = |schema: &str, input: &str| {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"tools":[{{"name":"f","input_schema":{schema}}}],"messages":[{{"role":"user","content":"hi"}},{{"role":"assistant","content":[{{"type":"tool_use","id":"c","name":"f","input":{input}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"c","content":"{{{{{{"}}]}}]}}"#
+        );
+        let call = super::rig::call("POST", "/v1/messages", &[], body).unwrap();
+        let target = super::rig::target(crate::ir::Protocol::Gemini, "a", "m");
+        crate::upstream::payload(&call, &target).map(|payload| payload.body)
+    };
+    let refused = |schema: &str, input: &str| ask(schema, input).map(|_| ()).unwrap_err();
+    let schema = refused(&deep(101), "{}");
+    assert_eq!(
+        (schema.status, schema.message.as_str()),
+        (400, "tools: the schema of f is nested more than 100 levels deep")
+    );
+    let input = refused("{}", &deep(4000));
+    assert_eq!(input.message, "messages: the input of a call of f is nested more than 100 levels deep");
+    let sent = ask(r#"{"type":"object","properties":{}}"#, &deep(100)).unwrap();
+    assert!(String::from_utf8(sent.to_vec()).unwrap().contains(&deep(100)), "what is not too deep goes out whole");
+    let text = format!(r#"{{"a":"{}"}}"#, "[{".repeat(500));
+    assert!(ask("{}", &text).is_ok(), "brackets in a text are text");
+}

@@ -56,6 +56,7 @@ fn request(call: &Call, target: &Target) -> HttpRequest {
         restore: Restore::default(),
         reading: Reading::Model,
         looks: None,
+        copies: 1,
     };
     target.upstream.request(call, target, &payload).unwrap_or_else(|failure| panic!("{failure:?}"))
 }

@@ -8,7 +8,8 @@
 //! | tools in `parameters`, in Gemini's older words for schemas | `parametersJsonSchema` is refused |
 //! | for Claude, tools called in mode `VALIDATED` | what the service itself uses for it |
 //!
-//! The service has two hosts. The first is asked; an account's address may name the other.
+//! The service has two hosts. The second is asked when the first cannot be reached or is overloaded, within the same
+//! attempt; an account's own address is the only one.
 
 use serde_json::{Map, Value, json};
 
@@ -28,6 +29,7 @@ pub const MODELS: &[&str] =
     &["gemini-3*", "gemini-pro-agent", "claude-sonnet-4-6", "claude-*-thinking", "gpt-oss-120b-medium"];
 
 const HOST: &str = "https://daily-cloudcode-pa.googleapis.com";
+const HOSTS: &[&str] = &[HOST, "https://cloudcode-pa.googleapis.com"];
 
 fn method(target: &Target, method: &str) -> String {
     format!("{}/v1internal:{method}", target.base_url.as_deref().unwrap_or(HOST))
@@ -60,6 +62,10 @@ impl Upstream for Antigravity {
             envelope(call, target, agent, payload)?
         };
         Ok(HttpRequest { body: body.into(), ..request })
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        HOSTS
     }
 
     fn classify(&self, refused: Refusal<'_>, now: Millis) -> Fault {

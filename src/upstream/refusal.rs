@@ -129,7 +129,9 @@ fn coded(body: &Value, error: &Value, reading: Reading) -> Option<Means> {
     let reasons = reasons.filter_map(|detail| detail.get("reason"));
     // From the particular to the general: the first that means something decides.
     let code = error.get("code").or_else(|| error.pointer("/details/error_code"));
-    let said = [code, body.pointer("/base_resp/status_code"), body.get("code")].into_iter().flatten();
+    // Cloudflare's own API has a list of errors.
+    let listed = body.pointer("/errors/0/code");
+    let said = [code, body.pointer("/base_resp/status_code"), body.get("code"), listed].into_iter().flatten();
     // Amazon's reason is more particular than its exception, which may come with a namespace.
     let amazon = [error.get("reason"), body.get("__type")];
     let said = said.chain(reasons).chain([error.get("type"), error.get("status")].into_iter().chain(amazon).flatten());

@@ -58,6 +58,21 @@ const MINIMAX: Reading = Reading {
 const SILICONFLOW: Reading =
     Reading { codes: &[("20012", ModelMissing), ("30001", Quota(Scope::Account))], ..REFUSALS };
 
+/// <https://developers.cloudflare.com/workers-ai/platform/errors/>
+const WORKERS: Reading = Reading {
+    codes: &[
+        ("3023", Suspended),
+        ("3036", Quota(Scope::Account)),
+        ("3040", Overloaded),
+        ("3041", ModelMissing),
+        ("3042", ModelMissing),
+        ("5007", ModelMissing),
+        ("5016", ModelMissing),
+        ("5018", ModelMissing),
+    ],
+    ..REFUSALS
+};
+
 /// What most rows have in common.
 const ROW: Compatible = Compatible {
     name: "",
@@ -112,6 +127,7 @@ pub const WORKERS_AI: Compatible = Compatible {
     chat: "/client/v4/accounts/-/ai/v1",
     codec: EFFORT,
     models: &["@cf/*", "@hf/*"],
+    refusals: WORKERS,
     ..ROW
 };
 
