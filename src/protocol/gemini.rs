@@ -92,7 +92,8 @@ impl Outbound for Gemini {
     }
     fn inspect_response<'a>(&self, body: &'a [u8], report: &mut Report) -> Result<Pass<'a>, StreamError> {
         inspect::Inspector::default().document(body, report)?;
-        Ok(Pass::Keep)
+        // A count has no end; anything else without one is not an answer.
+        if report.finished || inspect::is_count(body) { Ok(Pass::Keep) } else { Err(StreamError::Cut) }
     }
     fn error_message(&self, body: &[u8]) -> Option<String> {
         super::any_error_message(body)

@@ -53,3 +53,13 @@ impl Inspector {
         Ok(())
     }
 }
+
+/// Whether a whole answer says how many tokens a prompt has.
+pub fn is_count(json: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Count {
+        #[serde(rename = "totalTokens")]
+        _total: u64,
+    }
+    serde_json::from_slice::<Count>(json).is_ok()
+}

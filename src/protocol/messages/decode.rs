@@ -95,6 +95,8 @@ impl Decode for Decoder {
                     sink.event(Event::Usage(self.tokens.usage()));
                 }
             }
+            // An end without a beginning is events in another order, not an empty answer.
+            "message_stop" if !self.started => return Err(corrupt(&event.kind, "before message_start")),
             "message_stop" => self.finish(sink),
             _ => {}
         }
