@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::rig::{CLIENTS, Play, Played, WIRES, call, hear, stage, target};
 use super::{Cuts, Input};
+use crate::framing::{Broken, Frame, Framer};
 use crate::ir::Protocol;
 use crate::protocol::{Pass, inbound};
 use crate::pump::failure_of;
@@ -29,18 +30,36 @@ pub fn pump(data: &[u8]) {
     let play = Play { streamed, ..Play::new(&call, &payload) };
     let whole = play.run([body]);
     let pieces = play.run(cuts.of_body(body));
-    assert_eq!((&pieces.out, &pieces.error, pieces.report), (&whole.out, &whole.error, whole.report));
+    let relayed = payload.request.is_none();
+    if relayed && streamed && call.stream && !array {
+        // Where a relay breaks, comments and blank lines before it may have gone already.
+        assert_eq!(meaning(wire, &pieces.out), meaning(wire, &whole.out));
+    } else {
+        assert_eq!(pieces.out, whole.out);
+    }
+    assert_eq!((&pieces.error, pieces.report), (&whole.error, whole.report));
     assert!(whole.out.len() <= (16 << 10) + 100 * body.len(), "{} bytes of {}", whole.out.len(), body.len());
     assert!(whole.error.is_some() || whole.report.finished, "an answer without an end");
     assert!(whole.report.started || whole.out.is_empty() || whole.error.is_none(), "bytes before any content");
 
-    let relayed = payload.request.is_none();
     match (call.stream, relayed && streamed) {
         (true, _) if array => elements(&whole),
         (true, true) => relay(client, &whole, body),
         (true, false) => told(client, &whole),
         (false, _) => in_one_piece(call.protocol(), relayed, &whole),
     }
+}
+
+/// The frames of a stream.
+fn meaning(wire: Protocol, bytes: &[u8]) -> Vec<(Option<String>, Vec<u8>)> {
+    let (mut framer, mut found) = (Framer::new(super::rig::wire(wire).framing()), Vec::new());
+    let mut keep = |frame: Frame<'_>, _| {
+        found.push((frame.event.map(str::to_owned), frame.data.to_vec()));
+        Ok::<(), Broken>(())
+    };
+    framer.push(bytes, &mut keep).unwrap();
+    framer.finish(&mut keep).unwrap();
+    found
 }
 
 /// A translated stream, as the client's own reader takes it.
@@ -73,8 +92,9 @@ fn elements(played: &Played) {
         return;
     }
     let text = String::from_utf8_lossy(&played.out);
+    // What is relayed may have bytes that are no text where nobody looks.
     let elements: Vec<Value> =
-        serde_json::from_slice(&played.out).unwrap_or_else(|error| panic!("{error}: {text}, {:?}", played.error));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}, {:?}", played.error));
     let errors = elements.iter().filter(|element| element.get("error").is_some()).count();
     assert!(errors >= usize::from(played.error.is_some()), "{text}");
 }
