@@ -8,6 +8,7 @@ import * as claude from './provider/claude.mjs';
 import { azure, azureResponses, vertex, vertexClaude } from './provider/clouds.mjs';
 import * as codeAssist from './provider/code_assist.mjs';
 import * as codex from './provider/codex.mjs';
+import { play } from './provider/faults.mjs';
 import * as gemini from './provider/gemini.mjs';
 import * as kiro from './provider/kiro.mjs';
 import * as messages from './provider/messages.mjs';
@@ -34,6 +35,8 @@ export const behave = {
   slow: (ms, answer = {}) => ({ ms, answer }),
   /** Bytes as they are given, by a list or as they are generated. */
   raw: (contentType, chunks, then) => ({ contentType, chunks, then }),
+  /** One of `provider/faults.mjs`, by its name. */
+  fault: (fault) => ({ fault }),
 };
 
 export class Provider {
@@ -41,6 +44,10 @@ export class Provider {
   #scripts = new Map();
   /** Where tokens come from: an `OAuth`. */
   oauth;
+  /** What happens to a request instead of its key's script, if it says anything of it. */
+  plan;
+  /** A host that nobody should ever ask. */
+  elsewhere;
   /** Every request that came, in order. */
   requests = [];
 
@@ -108,7 +115,7 @@ export class Provider {
       const answer = wire.questions[`${request.method} ${url.pathname}`];
       return send({ status: 200, body: answer(family, { exhausted: script[0].exhausted !== undefined }) });
     }
-    const behavior = script.length > 1 ? script.shift() : script[0];
+    const behavior = this.plan?.(seen) ?? (script.length > 1 ? script.shift() : script[0]);
     if (behavior.exhausted !== undefined) return send(wire.exhausted(behavior.exhausted));
     // A careless provider repeats the key.
     const message = typeof behavior.message === 'function' ? behavior.message(token) : behavior.message;
@@ -122,6 +129,10 @@ export class Provider {
     const asked = wire.read(seen.body);
     const ordered = typeof behavior.answer === 'function' ? behavior.answer(asked) : behavior.answer;
     const answer = { ...reply(asked), ...ordered };
+    if (behavior.fault !== undefined) {
+      const streams = wire.streams(seen.body, url);
+      return play(behavior.fault, wire, answer, streams, seen.body, response, { elsewhere: this.elsewhere });
+    }
     return perform(behavior, wire, answer, wire.streams(seen.body, url), seen.body, response);
   }
 }
