@@ -48,7 +48,7 @@ class Upstream {
   }
 }
 
-export async function subscribed(t, bindings = {}) {
+export async function subscribed(t, bindings = {}, rest = {}) {
   const oauth = await OAuth.start();
   const upstream = await Upstream.start(oauth);
   const sluice = await Sluice.start(t, {
@@ -57,7 +57,7 @@ export async function subscribed(t, bindings = {}) {
     ANTIGRAVITY_CLIENT_SECRET: 'canary-client-secret',
     IFLOW_CLIENT_SECRET: 'canary-client-secret',
     ...bindings,
-  });
+  }, rest);
   t.after(async () => {
     await oauth.stop();
     await upstream.stop();

@@ -91,6 +91,8 @@ pub struct Control {
     pub(crate) metrics: Metrics,
     /// How accounts were when that was last asked.
     known: BTreeMap<String, states::State>,
+    /// Calls that went on without us since we woke.
+    alone: u64,
     unsaved: BTreeSet<Key>,
 }
 
@@ -143,6 +145,7 @@ impl Control {
             lost: 0,
             metrics: Metrics::default(),
             known: BTreeMap::new(),
+            alone: 0,
             unsaved: BTreeSet::new(),
         };
         control.seat_all();

@@ -238,6 +238,9 @@ pub struct Settlement {
     /// Rows of the books that whoever reports could not write.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u64,
+    /// Calls that whoever reports planned without the object.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub alone: u64,
     /// The call is over; otherwise only its failed attempts are known.
     pub done: bool,
 }

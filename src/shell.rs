@@ -23,6 +23,7 @@ mod refresh;
 mod reply;
 mod selftest;
 mod settings;
+mod standby;
 mod stream;
 mod tail;
 mod telemetry;
@@ -50,6 +51,17 @@ use io::{Aside, Workerd};
 use reply::Headers;
 use settings::Settings;
 
+/// A panic ends every call of its instance, which the runtime then makes anew. Where it was is all that is said of it:
+/// its words may hold what must not be told.
+#[event(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        worker::console_error!("a defect: panicked at {place}");
+        stream::fell();
+    }));
+}
+
 /// Renews what is due, and forgets what is old.
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
@@ -69,6 +81,7 @@ const BODY_LIMIT: u32 = 32 << 20;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response, worker::Error> {
+    settings::provoke(&env, &request);
     let headers = request.headers();
     let header = |name: &str| headers.get(name).ok().flatten();
     let method = request.method();

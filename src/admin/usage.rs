@@ -84,7 +84,7 @@ pub fn finish(control: &mut Control, shape: &Shape, rows: Result<Vec<Value>, Str
             rows.retain(|row| row["fits"] != 0);
             let next = last.filter(|_| more || further).map(|id| id.to_string());
             rows.iter_mut().for_each(|row| dress(control, row));
-            Reply::json(200, &json!({"items": rows, "next": next, "lost": control.lost()}))
+            Reply::json(200, &json!({"items": rows, "next": next, "lost": control.lost(), "degraded": control.alone()}))
         }
         Shape::One => match rows.first_mut() {
             Some(row) => {

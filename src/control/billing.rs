@@ -47,6 +47,11 @@ impl Control {
         self.lost
     }
 
+    /// Calls that were planned without the object since it woke.
+    pub fn alone(&self) -> u64 {
+        self.alone
+    }
+
     /// Which token calls; `None`: the operator.
     pub(super) fn payer(&self, caller: &Caller, now: Millis) -> Result<Option<String>, Denied> {
         match caller {
@@ -133,6 +138,7 @@ impl Control {
         }
         self.clients.expire(now);
         self.lost = self.lost.saturating_add(settlement.lost);
+        self.alone = self.alone.saturating_add(settlement.alone);
         Receipt { cost, lapsed: self.clients.lapsed(), heard: false }
     }
 

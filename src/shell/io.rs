@@ -10,7 +10,7 @@ use worker::{Context, Env};
 use super::refresh::Wish;
 use super::settings::Settings;
 use super::stream::Body;
-use super::{captures, ledger, now, object, telemetry};
+use super::{captures, ledger, now, object, standby, telemetry};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::billing::Receipt;
 use crate::control::inquiry::{Grant, Inquiry, Lead, Lent, Stranded};
@@ -64,6 +64,8 @@ pub struct Workerd {
     status: Rc<Cell<u16>>,
     /// How often the object was asked or told.
     calls: Cell<u8>,
+    /// The object could not be reached: the plan is an older one.
+    alone: Cell<bool>,
     /// Attempts the object has been told of already.
     told: RefCell<Vec<Attempt>>,
 }
@@ -98,6 +100,7 @@ impl Workerd {
             began: now(),
             status: Rc::new(Cell::new(200)),
             calls: Cell::new(1),
+            alone: Cell::new(false),
             told: RefCell::default(),
         }
     }
@@ -156,10 +159,18 @@ impl Workerd {
         self.grant.get().is_some_and(|grant| grant.estimate)
     }
 
-    /// What the client is told of its limits.
+    /// What the client is told of its limits, and of ours.
     pub fn limits(&self) -> Vec<(String, String)> {
         let granted = self.grant.get().map(|grant| &grant.headers);
-        granted.or(self.refused.get()).cloned().unwrap_or_default()
+        let mut limits = granted.or(self.refused.get()).cloned().unwrap_or_default();
+        let degraded = match (self.alone.get(), ledger::is_failing()) {
+            (false, false) => return limits,
+            (true, false) => "pool",
+            (false, true) => "log",
+            (true, true) => "pool, log",
+        };
+        limits.push(("x-sluice-degraded".to_owned(), degraded.to_owned()));
+        limits
     }
 
     fn find(&self, candidate: &Candidate) -> Option<Target> {
@@ -210,10 +221,11 @@ impl Io for Workerd {
     }
 
     async fn plan(&self) -> Result<Plan, Failure> {
-        let mut grant = object::plan(&self.env, &self.object, &self.inquiry).await.map_err(|denied| {
+        let (mut grant, alone) = object::plan(&self.env, &self.object, &self.inquiry).await.map_err(|denied| {
             let _ = self.refused.set(denied.headers);
             denied.failure
         })?;
+        self.alone.set(alone);
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();
         let plan = Plan { lease: grant.lease, candidates, hedge_ms: grant.hedge_ms };
         self.leads.replace(std::mem::take(&mut grant.leads));
@@ -303,7 +315,9 @@ impl Io for Workerd {
             settlement.usage = tokens::told(&settlement.usage, self.inquiry.input_tokens, 0);
             settlement.estimated = true;
         }
-        settlement.lost = if settlement.done { ledger::lost() } else { 0 };
+        if settlement.done {
+            (settlement.lost, settlement.alone) = (ledger::lost(), standby::alone());
+        }
         let book = settlement.done.then(|| self.book(&settlement));
         let witnesses = if settlement.done { self.witnesses.take() } else { Vec::new() };
         let kept = witnesses.iter().find_map(|witness| witness.borrow_mut().kept());
@@ -312,6 +326,10 @@ impl Io for Workerd {
         let (env, object) = (self.env.clone(), self.object.clone());
         self.context.wait_until(async move {
             let receipt = object::report(&env, &object, &settlement).await;
+            if receipt.is_none() {
+                ledger::lose(settlement.lost);
+                standby::untold(settlement.alone);
+            }
             if let Some(book) = book {
                 // Without a receipt the call is still a line: what it cost is not known here.
                 let receipt = receipt.unwrap_or_default();

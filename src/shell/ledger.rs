@@ -16,6 +16,8 @@ thread_local! {
     static LOST: Cell<u64> = const { Cell::new(0) };
     /// The tables were seen to be as new as this program.
     static CURRENT: Cell<bool> = const { Cell::new(false) };
+    /// The last row could not be written.
+    static FAILING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What became of a statement.
@@ -69,17 +71,20 @@ pub async fn keep_up(env: &Env) {
 
 async fn once(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> {
     let text = serde_json::to_string(statements).map_err(|error| error.to_string())?;
-    let done = platform::books(env, &text).await.map_err(|error| format!("{error:?}"))?;
+    let patience = Settings::of(env).patience_ms;
+    let done = platform::books(env, &text, patience).await.map_err(|error| format!("{error:?}"))?;
     serde_json::from_str(&done).map_err(|error| error.to_string())
 }
 
 /// Write the rows of calls that are over. A row that cannot be written is counted; nobody waits for it.
 pub async fn write(env: &Env, entries: &[Entry]) {
     let statements: Vec<Statement> = entries.iter().map(Entry::insert).collect();
-    let written = match run(env, &statements).await {
+    let result = run(env, &statements).await;
+    FAILING.set(result.is_err());
+    let written = match result {
         Ok(done) => done.iter().map(|done| done.written).sum(),
         Err(error) => {
-            LOST.set(LOST.get() + entries.len() as u64);
+            lose(entries.len() as u64);
             worker::console_error!("the books: {error}");
             0
         }
@@ -105,6 +110,16 @@ pub async fn prune(env: &Env, settings: &Settings, days: Option<u64>, rows: Opti
     {
         worker::console_error!("the books: {error}");
     }
+}
+
+/// Whether calls are missing from the books at the moment.
+pub fn is_failing() -> bool {
+    FAILING.get()
+}
+
+/// Rows that are not in the books, or that the object could not be told of.
+pub fn lose(count: u64) {
+    LOST.set(LOST.get() + count);
 }
 
 /// How many rows were lost since this was last asked.

@@ -6,7 +6,8 @@ use worker::Env;
 use worker::web_sys::{Request, Response};
 
 use super::refresh::Wish;
-use super::{admin, platform, selftest, split};
+use super::settings::Settings;
+use super::{admin, platform, selftest, split, standby};
 use crate::access::Caller;
 use crate::admin::{Reply, SELF_TEST};
 use crate::config::Retention;
@@ -24,15 +25,20 @@ use crate::pool::{Denial, Settlement};
 /// Why nothing was heard. The reason is in the log.
 struct Deaf;
 
-/// One round trip.
+fn failed(path: &str, why: &dyn std::fmt::Debug) -> Deaf {
+    worker::console_error!("the object: {path}: {why:?}");
+    Deaf
+}
+
+/// One round trip, and what was said. `ms` of 0: for as long as it takes.
+async fn said(env: &Env, object: &str, path: &str, body: &impl Serialize, ms: f64) -> Result<String, Deaf> {
+    let body = serde_json::to_string(body).map_err(|error| failed(path, &error))?;
+    platform::ask_pool(env, object, path, &body, ms).await.map_err(|error| failed(path, &error))
+}
+
 async fn ask<T: DeserializeOwned>(env: &Env, object: &str, path: &str, body: &impl Serialize) -> Result<T, Deaf> {
-    let failed = |why: &dyn std::fmt::Debug| {
-        worker::console_error!("the object: {path}: {why:?}");
-        Deaf
-    };
-    let body = serde_json::to_string(body).map_err(|error| failed(&error))?;
-    let text = platform::ask_pool(env, object, path, &body).await.map_err(|error| failed(&error))?;
-    serde_json::from_str(&text).map_err(|error| failed(&error))
+    let text = said(env, object, path, body, 0.0).await?;
+    serde_json::from_str(&text).map_err(|error| failed(path, &error))
 }
 
 /// An answer that may be a denial.
@@ -41,8 +47,22 @@ async fn decided<T: DeserializeOwned>(env: &Env, object: &str, path: &str, body:
     answer.unwrap_or_else(|Deaf| Err(Denial::Unavailable.failure(super::now()).into()))
 }
 
-pub async fn plan(env: &Env, object: &str, inquiry: &Inquiry) -> Result<Grant, Denied> {
-    decided(env, object, "/plan", inquiry).await
+/// Whom to ask, and whether only the last plan says so.
+pub async fn plan(env: &Env, object: &str, inquiry: &Inquiry) -> Result<(Grant, bool), Denied> {
+    let text = said(env, object, "/plan", inquiry, Settings::of(env).plan_ms).await;
+    let read = |text: &String| serde_json::from_str(text).map_err(|error| failed("/plan", &error));
+    let answer: Result<Result<Grant, Denied>, Deaf> = text.as_ref().map_err(|Deaf| Deaf).and_then(read);
+    match (answer, text) {
+        (Ok(Ok(grant)), Ok(text)) => {
+            standby::keep(inquiry, text);
+            Ok((grant, false))
+        }
+        (Ok(Err(denied)), _) => Err(denied),
+        _ => match standby::plan(inquiry) {
+            Some(grant) => Ok((grant, true)),
+            None => Err(Denial::Unavailable.failure(super::now()).into()),
+        },
+    }
 }
 
 /// Nobody, where nothing is heard: what has failed so far is answer enough.
@@ -63,8 +83,8 @@ pub async fn balance(env: &Env, object: &str, balance: &Balance) -> Result<Vec<u
 
 pub async fn report(env: &Env, object: &str, settlement: &Settlement) -> Option<Receipt> {
     // Lost, it costs a place until the lease ends, and a budget what was held.
-    let told: Result<Receipt, Deaf> = ask(env, object, "/report", settlement).await;
-    told.ok()
+    let told = said(env, object, "/report", settlement, Settings::of(env).patience_ms).await.ok()?;
+    serde_json::from_str(&told).map_err(|error| failed("/report", &error)).ok()
 }
 
 /// How the accounts are; `None`: the object does not answer.

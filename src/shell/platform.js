@@ -33,11 +33,32 @@ export function texts(env) {
 /** Whether the operator has bound Workers AI. */
 export const hasAi = (env) => typeof env.AI?.run === 'function';
 
-/** Ask the account pool. Its answer is JSON text. */
-export async function askPool(env, name, path, body) {
-  const response = await env.POOL.getByName(name).fetch(`https://pool${path}`, { method: 'POST', body });
-  if (!response.ok) throw new Error(`the pool answered ${response.status}`);
-  return response.text();
+/** What `promise` comes to, unless it takes longer than `ms`: then `stop` is called. */
+async function within(ms, promise, stop) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${ms} ms`));
+      stop?.();
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Ask the account pool. Its answer is JSON text. `ms` of 0: for as long as it takes. */
+export async function askPool(env, name, path, body, ms) {
+  const ask = async (signal) => {
+    const response = await env.POOL.getByName(name).fetch(`https://pool${path}`, { method: 'POST', body, signal });
+    if (!response.ok) throw new Error(`the pool answered ${response.status}`);
+    return response.text();
+  };
+  if (ms === 0) return ask();
+  const late = new AbortController();
+  return within(ms, ask(late.signal), () => late.abort());
 }
 
 /** Let the object answer a request by itself. */
@@ -47,8 +68,8 @@ export async function forward(env, name, request) {
 }
 
 /** Copy a value to KV, or remove it from there. */
-export async function mirror(env, key, value) {
-  await (value === undefined ? env.KV.delete(key) : env.KV.put(key, value));
+export async function mirror(env, key, value, ms) {
+  await within(ms, value === undefined ? env.KV.delete(key) : env.KV.put(key, value));
 }
 
 /** Values in KV whose names begin with `prefix`, a hundred at a time, as JSON text. */
@@ -73,8 +94,9 @@ export function streamed(status, headers, body) {
 }
 
 /** Statements with their values, as JSON text; what became of each, as JSON text. Several are one transaction. */
-export async function books(env, text) {
+export async function books(env, text, ms) {
   const statements = JSON.parse(text).map(([sql, values]) => env.DB.prepare(sql).bind(...values));
-  const done = statements.length === 1 ? [await statements[0].run()] : await env.DB.batch(statements);
+  const run = statements.length === 1 ? statements[0].run().then((one) => [one]) : env.DB.batch(statements);
+  const done = await within(ms, run);
   return JSON.stringify(done.map(({ results, meta }) => ({ rows: results ?? [], written: meta.rows_written ?? 0 })));
 }

@@ -14,16 +14,16 @@ extern "C" {
     #[wasm_bindgen(js_name = hasAi)]
     pub fn has_ai(env: &Env) -> bool;
     #[wasm_bindgen(catch, js_name = askPool)]
-    pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str) -> Result<String, JsValue>;
+    pub async fn ask_pool(env: &Env, name: &str, path: &str, body: &str, ms: f64) -> Result<String, JsValue>;
     #[wasm_bindgen(catch)]
     pub async fn forward(env: &Env, name: &str, request: &Request) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
-    pub async fn mirror(env: &Env, key: &str, value: Option<String>) -> Result<(), JsValue>;
+    pub async fn mirror(env: &Env, key: &str, value: Option<String>, ms: f64) -> Result<(), JsValue>;
     /// `{copies: [[name, value]], cursor}`; `None`: that was all.
     #[wasm_bindgen(catch)]
     pub async fn copies(env: &Env, prefix: &str, cursor: Option<String>) -> Result<String, JsValue>;
     #[wasm_bindgen(catch)]
-    pub async fn books(env: &Env, statements: &str) -> Result<String, JsValue>;
+    pub async fn books(env: &Env, statements: &str, ms: f64) -> Result<String, JsValue>;
     pub fn respond(status: u16, headers: Vec<String>, body: &[u8]) -> Response;
     pub fn streamed(status: u16, headers: Vec<String>, body: &ReadableStream) -> Response;
 }

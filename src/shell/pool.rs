@@ -9,7 +9,7 @@ use worker::js_sys::Promise;
 use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
 use super::queue::Waiter;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::tail::Tail;
 use super::{admin, now, telemetry};
 use crate::accounts::Setup;
@@ -80,6 +80,10 @@ impl DurableObject for Pool {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let core = &self.0;
         if request.path().starts_with("/admin/api/") {
+            // In the middle of a change, as a real one would come.
+            let changing = core.control.borrow_mut();
+            settings::provoke(&core.env, request.inner());
+            drop(changing);
             return Ok(admin::handle(core, request.inner()).await?.into());
         }
         let body = request.bytes().await?;

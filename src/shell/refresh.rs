@@ -152,8 +152,9 @@ impl Core {
     /// Copy an account to where it outlives the object.
     pub async fn mirror(&self, account: &str) {
         let value = self.control.borrow().record(account).and_then(|record| serde_json::to_string(record).ok());
-        if let Err(error) = platform::mirror(&self.env, &format!("{}{account}", shard::copies(&self.name)), value).await
-        {
+        let patience = Settings::of(&self.env).patience_ms;
+        let name = format!("{}{account}", shard::copies(&self.name));
+        if let Err(error) = platform::mirror(&self.env, &name, value, patience).await {
             worker::console_error!("mirror of account {account}: {error:?}");
             self.control.borrow_mut().owe_copy(account);
         }

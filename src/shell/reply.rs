@@ -74,7 +74,7 @@ impl Headers {
     }
 }
 
-const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account, x-sluice-attempts, x-sluice-estimate, request-id, \
+const EXPOSED: &str = "x-sluice-request-id, x-sluice-provider, x-sluice-account, x-sluice-attempts, x-sluice-estimate, x-sluice-degraded, request-id, \
                        x-request-id, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
                        x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, \
                        x-ratelimit-reset-tokens";

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use worker::Env;
+use worker::web_sys::Request;
 
 use super::platform;
 use crate::accounts::address::{self, Addresses};
@@ -33,6 +34,12 @@ pub struct Settings {
     pub idle_ms: f64,
     /// A client that hears nothing for so long is told to wait.
     pub keep_alive_ms: f64,
+    /// D1 and KV are not waited for any longer.
+    pub patience_ms: f64,
+    /// Nor is the object for a plan: a call may wait in it for a place, at most a minute.
+    pub plan_ms: f64,
+    /// A request may ask for a panic: what one does to its neighbours is only seen by having one.
+    panics: bool,
     /// For how long the bytes of a running answer may be gathered before they go on to the client.
     pub window_ms: f64,
     /// Whether an answer that has been running for long may be gathered for longer, to save CPU.
@@ -120,6 +127,10 @@ impl Settings {
                 .collect(),
             idle_ms: seconds("SLUICE_IDLE_SECONDS", 120.0),
             keep_alive_ms: seconds("SLUICE_KEEP_ALIVE_SECONDS", 15.0),
+            // What runs behind an answer is ended by the platform after 30 s.
+            patience_ms: seconds("SLUICE_PATIENCE_SECONDS", 25.0),
+            plan_ms: seconds("SLUICE_PATIENCE_SECONDS", 65.0),
+            panics: vars.contains_key("SLUICE_PANIC"),
             window_ms: match get("SLUICE_PACE").as_deref().map(str::trim) {
                 Some("off") => 0.0,
                 _ => 100.0,
@@ -135,5 +146,13 @@ impl Settings {
             hook,
             scarce: get("SLUICE_PACE").as_deref().map(str::trim) == Some("free"),
         }
+    }
+}
+
+/// Panic if that is what a deployment of the tests is asked for.
+#[expect(clippy::panic, reason = "it is what is asked for")]
+pub fn provoke(env: &Env, request: &Request) {
+    if Settings::of(env).panics && request.headers().get("x-sluice-panic").is_ok_and(|asked| asked.is_some()) {
+        panic!("a test asked for it");
     }
 }

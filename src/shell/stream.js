@@ -21,7 +21,16 @@ async function infer(ai, model, inputs) {
   }
 }
 
+/** How often the WebAssembly has panicked. What was under way then has nobody to answer for it. */
+let fallen = 0;
+export function fell() {
+  fallen += 1;
+}
+/** How soon those who only wait notice. */
+const LOOK_MS = 5000;
+
 export class Source {
+  #born = fallen;
   #abort = new AbortController();
   #idleMs;
   #client;
@@ -41,6 +50,11 @@ export class Source {
     this.#idleMs = idleMs;
     this.#client = client;
     client.addEventListener('abort', () => this.cancel(), { once: true });
+  }
+
+  /** Nobody is left who could take the rest. */
+  get orphaned() {
+    return this.#born !== fallen;
   }
 
   /** The client did not wait for the end. */
@@ -168,6 +182,10 @@ export class Source {
   #watch() {
     clearTimeout(this.#timer);
     if (this.#over) return;
+    if (this.orphaned) {
+      this.#abort.abort();
+      return;
+    }
     const now = Date.now();
     const since = this.#since || this.#reader?.since || now;
     if (now - since >= this.#idleMs) {
@@ -175,7 +193,7 @@ export class Source {
       this.#abort.abort();
       return;
     }
-    let deadline = since + this.#idleMs;
+    let deadline = Math.min(since + this.#idleMs, now + LOOK_MS);
     if (this.#quiet !== undefined) {
       const { ms, speak } = this.#quiet;
       if (now - Math.max(since, this.#spoken) >= ms) {
@@ -249,8 +267,10 @@ async function pump(source, window, answer, writer, head, keepAlive, keepAliveMs
     // Cut, so that nobody takes it for complete. A client that has left will not notice.
     await writer.abort(error).catch(() => {});
   }
-  answer.settle(left || source.left);
-  answer.free();
+  if (!source.orphaned) {
+    answer.settle(left || source.left);
+    answer.free();
+  }
   source.cancel();
 }
 
@@ -260,10 +280,14 @@ async function forward(source, window, answer, begun, write) {
     await begun?.catch(() => {
       throw new Left();
     });
-    await source.flow(window, (chunk) => write(answer.chunk(chunk)));
+    await source.flow(window, (chunk) => {
+      if (source.orphaned) throw new Left();
+      return write(answer.chunk(chunk));
+    });
+    if (source.orphaned) throw new Left();
     return answer.end();
   } catch (error) {
-    if (error instanceof Left || source.left) throw error;
+    if (error instanceof Left || source.left || source.orphaned) throw error;
     return error instanceof Uint8Array ? error : answer.broke(error === STALLED);
   }
 }

@@ -49,6 +49,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn cancel(this: &JsSource);
 
+    /// After a panic: everything that is under way ends, cut off.
+    pub fn fell();
+
     #[wasm_bindgen(js_name = drive)]
     fn drive_js(
         source: JsSource,
