@@ -167,6 +167,7 @@ impl Control {
         let leases = self.pool.under_way();
         page.gauge("sluice_calls_under_way", "Calls that have not reported their end.", leases as u64);
         page.counter("sluice_usage_rows_lost", "Rows of the usage log that could not be written.", self.lost);
+        page.counter("sluice_degraded_calls", "Calls that went on without the object.", self.alone);
         page.gauge("sluice_tail_listeners", "Who listens to the live tail.", around.listeners.into());
         page.counter(
             "sluice_tail_dropped",
