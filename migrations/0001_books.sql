@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS daily (
 ) WITHOUT ROWID, STRICT;
 
 -- The sums are made where the rows are, so that they cannot disagree with them.
-CREATE TRIGGER IF NOT EXISTS usage_rolls_up AFTER INSERT ON usage BEGIN
+-- Calls that were refused before anybody was asked are not among them: the log has only some of those.
+CREATE TRIGGER IF NOT EXISTS usage_rolls_up AFTER INSERT ON usage WHEN NEW.account <> '' OR NEW.status < 400 BEGIN
   INSERT INTO daily (day, token, model, account, requests, errors, estimated, input, cache_read, cache_write, output, reasoning, cost, saved, first_ms, firsts)
   VALUES (NEW.at / 86400000, NEW.token, NEW.served, NEW.account, 1, NEW.status >= 400, NEW.estimated, NEW.input, NEW.cache_read,
     NEW.cache_write + NEW.cache_write_long, NEW.output, NEW.reasoning, NEW.cost, NEW.saved, coalesce(NEW.first_ms, 0), NEW.first_ms IS NOT NULL)

@@ -5,13 +5,16 @@
 //! `{"error":{"code","message","field"}}`.
 
 mod accounts;
+pub mod audit;
 pub mod captures;
 mod config;
 mod credential;
 pub mod logins;
 pub mod models;
+pub mod overview;
 pub mod probe;
 pub mod restore;
+pub mod routes;
 pub mod session;
 mod tokens;
 mod transfer;
@@ -22,13 +25,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::call::printable;
 use crate::captures::export::Export;
 use crate::control::Control;
 use crate::control::lists::Whose;
 use crate::fault::{Failure, Kind, Millis};
 use crate::json;
-use crate::ledger::Statement;
+use crate::ledger::{Change, Statement};
 use crate::oauth::Env;
 use crate::upstream::Secret;
 
@@ -105,8 +107,16 @@ pub struct Reply {
 pub enum Effect {
     /// Copy this account to KV, or remove it from there.
     Mirror { account: String },
-    /// Who did what to whom.
-    Audit { actor: String, action: String, subject: String },
+    /// Who changed what. It is in the audit log already.
+    Audit(Change),
+}
+
+/// Some items of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// What to ask for as `after` to see more; none: these are the last.
+    pub next: Option<String>,
 }
 
 /// What there must be before there is an answer.
@@ -152,6 +162,15 @@ pub enum Errand {
         errand: crate::captures::Errand,
         effects: Vec<Effect>,
     },
+}
+
+/// A request as its handler sees it.
+pub struct Asked<'a, 'r> {
+    pub request: &'a Request<'r>,
+    /// What stands for `{id}` in the path.
+    pub id: &'a str,
+    /// Who asks: for the audit log.
+    pub actor: &'a str,
 }
 
 pub enum Outcome {
@@ -206,7 +225,7 @@ fn seconds(wait: Duration) -> String {
     wait.as_millis().div_ceil(1000).to_string()
 }
 
-fn code_of(kind: Kind) -> &'static str {
+pub fn code_of(kind: Kind) -> &'static str {
     match kind {
         Kind::InvalidRequest => "invalid_request",
         Kind::Unauthorized => "unauthorized",
@@ -224,53 +243,37 @@ fn code_of(kind: Kind) -> &'static str {
 
 /// Answer one request. Never fails: an error is a reply too.
 pub fn handle(control: &mut Control, request: &Request<'_>) -> Outcome {
-    route(control, request).unwrap_or_else(|failure| Reply::failure(&failure).into())
+    let outcome = route(control, request).unwrap_or_else(|failure| Reply::failure(&failure).into());
+    let effects = match &outcome {
+        Outcome::Done(reply) => &reply.effects,
+        Outcome::Errand(
+            Errand::Captures { effects, .. }
+            | Errand::Login { effects, .. }
+            | Errand::Test { effects, .. }
+            | Errand::Renew { effects, .. },
+        ) => effects,
+        Outcome::Errand(_) | Outcome::Other(_) => return outcome,
+    };
+    for effect in effects {
+        if let Effect::Audit(change) = effect {
+            control.note(change.clone());
+        }
+    }
+    outcome
+}
+
+impl Asked<'_, '_> {
+    /// That somebody changed something, for the audit log. No secrets in `detail`.
+    fn audit(&self, action: &str, subject: impl Into<String>, detail: impl Into<String>) -> Effect {
+        let (actor, action) = (self.actor.to_owned(), action.to_owned());
+        Effect::Audit(Change { at: self.request.now, actor, action, subject: subject.into(), detail: detail.into() })
+    }
 }
 
 fn route(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failure> {
-    let segments: Vec<&str> = request.path.split('/').collect();
-    if let ["session"] = segments.as_slice() {
-        return session::handle(control, request).map(Outcome::from);
-    }
-    let actor = session::authorize(control, request)?;
-    match segments.as_slice() {
-        ["accounts", id, "models"] => only(request, "POST").and_then(|()| models::ask_account(control, id)),
-        ["accounts", rest @ ..] => accounts::handle(control, request, rest, &actor),
-        ["config", rest @ ..] => config::handle(control, request, rest, &actor),
-        ["route", "explain"] => only(request, "POST").and_then(|()| config::explain(control, request)),
-        ["import"] => transfer::import(control, request, &actor),
-        ["export"] => transfer::export(control, request, &actor),
-        ["logins", rest @ ..] => logins::handle(control, request, rest, &actor),
-        ["models", "refresh"] => only(request, "POST").and_then(|()| models::ask_providers(control, request)),
-        ["restore"] => restore::handle(request, actor),
-        ["health"] => only(request, "GET").map(|()| probe::health(control).into()),
-        ["models"] => models::models(control, request).map(Outcome::from),
-        ["providers"] => only(request, "GET").map(|()| accounts::providers().into()),
-        ["tokens", rest @ ..] => tokens::handle(control, request, rest, &actor).map(Outcome::from),
-        ["captures", rest @ ..] => captures::handle(request, rest, &actor),
-        ["metrics"] => only(request, "GET").map(|()| Outcome::Other(Other::Metrics)),
-        ["tail"] => only(request, "GET").map(|()| Outcome::Other(Other::Tail)),
-        ["usage", rest @ ..] => usage::handle(control, request, rest),
-        [SELF_TEST] => only(request, "POST").map(|()| Outcome::Errand(Errand::SelfTest)),
-        ["prices"] => only(request, "GET").map(|()| usage::prices().into()),
-        ["undo", id] if tokens::is_token(id) => {
-            only(request, "POST").and_then(|()| tokens::undo(control, request, id, &actor)).map(Outcome::from)
-        }
-        ["undo", id] => only(request, "POST").and_then(|()| accounts::undo(control, request, id, &actor)),
-        _ => Err(unknown(request)),
-    }
-}
-
-fn unknown(request: &Request<'_>) -> Failure {
-    let message = format!("no such endpoint: {} /admin/api/{}", request.method, printable(request.path));
-    Failure::new(Kind::NotFound, message)
-}
-
-fn only(request: &Request<'_>, method: &str) -> Result<(), Failure> {
-    if request.method == method { Ok(()) } else { Err(wrong_method(request, method)) }
-}
-
-fn wrong_method(request: &Request<'_>, allowed: &str) -> Failure {
-    let message = format!("/admin/api/{} takes {allowed}, not {}", printable(request.path), request.method);
-    Failure::new(Kind::MethodNotAllowed, message)
+    let found = routes::find(request);
+    // A stranger does not hear what there is.
+    let actor = if routes::is_open(request.path) { String::new() } else { session::authorize(control, request)? };
+    let (route, id) = found?;
+    (route.handler)(control, &Asked { request, id, actor: &actor })
 }

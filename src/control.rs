@@ -10,9 +10,11 @@
 //! before it answers. The object is asked once before an answer and told once after it, so what is changed here holds
 //! from the next call on, everywhere.
 
+pub mod audit;
 pub mod balance;
 pub mod billing;
 pub mod copies;
+pub mod denials;
 pub mod health;
 pub mod inquiry;
 pub mod lists;
@@ -21,11 +23,13 @@ pub mod metrics;
 pub mod news;
 pub mod queue;
 pub mod quota;
+pub mod quotas;
 pub mod record;
 pub mod renewal;
 pub mod sessions;
 pub mod states;
 pub mod stock;
+pub mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,8 +51,10 @@ use crate::rules::{self, Parameters, Rule, Subject};
 use crate::upstream;
 use crate::vault::{Vault, VaultError};
 
+use self::audit::Audit;
 use self::billing::Receipt;
 use self::copies::Copies;
+use self::denials::Denials;
 use self::inquiry::{Denied, Explained, Grant, Inquiry, Lead, Stranded};
 use self::logins::Logins;
 use self::metrics::Metrics;
@@ -57,6 +63,7 @@ use self::quota::Quotas;
 use self::record::Record;
 use self::sessions::Sessions;
 use self::stock::Index;
+use self::tally::Tally;
 
 pub struct Control {
     pool: Pool,
@@ -93,6 +100,9 @@ pub struct Control {
     known: BTreeMap<String, states::State>,
     /// Calls that went on without us since we woke.
     alone: u64,
+    tally: Tally,
+    denials: Denials,
+    audit: Audit,
     unsaved: BTreeSet<Key>,
 }
 
@@ -146,6 +156,9 @@ impl Control {
             metrics: Metrics::default(),
             known: BTreeMap::new(),
             alone: 0,
+            tally: Tally::default(),
+            denials: Denials::default(),
+            audit: Audit::default(),
             unsaved: BTreeSet::new(),
         };
         control.seat_all();
@@ -178,6 +191,15 @@ impl Control {
                 },
                 Some(("mirror", _)) => self.copies.load(&value),
                 Some(("quota", id)) => self.quotas.load(id, &value),
+                Some(("audit", name)) => {
+                    if let Err(error) = self.audit.load(name, &value) {
+                        problems.push(format!("a line of the audit log cannot be read: {error}"));
+                    }
+                }
+                Some(("day", number)) => match number.parse() {
+                    Ok(number) => self.tally.load(number, value, now),
+                    Err(_) => problems.push("a day's sums cannot be read".to_owned()),
+                },
                 Some(("session", hash)) => match value.parse() {
                     Ok(until) => self.sessions.load(hash.to_owned(), Millis(until)),
                     Err(_) => problems.push("a session cannot be read".to_owned()),
@@ -221,6 +243,7 @@ impl Control {
             rows.push(Row { key: format!("login/{id}"), value: sealed });
         }
         rows.extend(self.lists.changes().into_iter().map(|(key, value)| Row { key, value }));
+        rows.extend(self.audit.rows().into_iter().map(|(name, value)| Row { key: format!("audit/{name}"), value }));
         for (hash, until) in self.sessions.changes() {
             rows.push(Row { key: format!("session/{hash}"), value: until.map(|until| until.0.to_string()) });
         }
@@ -229,11 +252,13 @@ impl Control {
 
     /// Who may be answered, by whom, and with what.
     pub fn plan(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
-        let planned = self.planned(inquiry, now);
-        planned.inspect_err(|denied| self.metrics.refused(denied.failure.status))
+        self.decide(inquiry, now).map_err(|denied| {
+            self.metrics.refused(denied.failure.status);
+            self.deny(inquiry, denied, now)
+        })
     }
 
-    fn planned(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
+    fn decide(&mut self, inquiry: &Inquiry, now: Millis) -> Result<Grant, Denied> {
         let payer = self.payer(&inquiry.caller, now)?;
         let payer = payer.as_deref();
         if let Some(id) = payer {
@@ -275,10 +300,22 @@ impl Control {
 
     pub fn report(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
         self.learn(settlement, now);
+        let again = self.pool.is_settled(settlement.lease);
         self.pool.report(settlement, now);
-        let receipt = self.charge(settlement, now);
+        let receipt = self.charge(settlement, again, now);
         self.metrics.settled(settlement, &receipt.cost);
         receipt
+    }
+
+    /// What was used lately.
+    pub fn lately(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// The rows of [`Control::lately`], which are stored apart: a call need not wait for them.
+    pub fn tallied(&mut self) -> Vec<Row> {
+        let rows = self.tally.rows().into_iter();
+        rows.map(|(day, value)| Row { key: format!("day/{day}"), value }).collect()
     }
 
     /// Why [`Control::plan`] would answer as it would.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::audit::{Change, Link, Tail, verify};
 pub use self::entry::{Entry, Facts, word};
-pub use self::query::{Filter, by_day, page, prune_before, prune_beyond, row};
+pub use self::query::{Filter, by_day, chain, changes, page, prune_before, prune_beyond, row};
 
 /// One statement and what is bound to its `?1`, `?2`, ….
 #[derive(Debug, Clone, PartialEq)]

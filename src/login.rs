@@ -93,6 +93,8 @@ pub enum Next {
 /// A finished sign-in.
 pub struct Signed {
     pub provider: &'static Provider,
+    /// Who began it.
+    pub owner: String,
     /// The account it was begun for.
     pub account: Option<String>,
     pub credential: Credential,
@@ -301,7 +303,14 @@ impl Login {
         let credential = vault::credential(credential.as_bytes())?;
         let label = credential.detail("email").unwrap_or_default().to_owned();
         let account = self.kept.account.clone();
-        Some(Signed { provider: self.provider, account, credential, label, notes: notes.clone() })
+        Some(Signed {
+            provider: self.provider,
+            owner: self.kept.owner.clone(),
+            account,
+            credential,
+            label,
+            notes: notes.clone(),
+        })
     }
 
     /// What it came to is stored as `account`, and not kept here any longer.

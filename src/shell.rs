@@ -13,6 +13,7 @@ mod io;
 mod ledger;
 mod lists;
 mod login;
+mod meter;
 mod object;
 mod outside;
 mod platform;
@@ -82,6 +83,7 @@ const BODY_LIMIT: u32 = 32 << 20;
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response, worker::Error> {
     settings::provoke(&env, &request);
+    meter::request();
     let headers = request.headers();
     let header = |name: &str| headers.get(name).ok().flatten();
     let method = request.method();

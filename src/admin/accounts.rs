@@ -7,45 +7,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::credential::{self, Given};
-use super::{Effect, Outcome, Reply, Request, only, probe, unknown, wrong_method};
+use super::{Asked, Effect, Reply, Request};
 use crate::accounts::{self, Setup};
 use crate::control::Control;
 use crate::control::record::{Kind as AccountKind, Record, hint};
 use crate::fault::{Failure, Kind, Millis};
 use crate::pool::{Cause, Standing};
+use crate::prices;
 use crate::upstream::quota::Window;
 
-pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
-    let done = match rest {
-        [] => match request.method {
-            "GET" => list(control, request),
-            "POST" => create(control, request, actor),
-            _ => Err(wrong_method(request, "GET or POST")),
-        },
-        [id] => match request.method {
-            "GET" => Ok(Reply::json(200, &found(control, id, request.now)?)),
-            "PATCH" => change(control, request, id, actor),
-            "DELETE" => delete(control, request, id, actor),
-            _ => Err(wrong_method(request, "GET, PATCH or DELETE")),
-        },
-        [id, verb @ ("quota" | "test" | "refresh")] => return probe::handle(control, request, id, verb, actor),
-        [id, verb @ ("cool" | "reset")] => {
-            only(request, "POST")?;
-            found(control, id, request.now)?;
-            if *verb == "reset" {
-                control.pool().reset(id, request.now);
-            } else {
-                cool(control, request, id)?;
-            }
-            Ok(Reply::json(200, &found(control, id, request.now)?).with(audit(actor, verb, id)))
-        }
-        _ => Err(unknown(request)),
-    };
-    done.map(Outcome::from)
-}
-
-pub fn audit(actor: &str, action: &str, id: &str) -> Effect {
-    Effect::Audit { actor: actor.to_owned(), action: format!("account.{action}"), subject: id.to_owned() }
+pub fn show(control: &Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    Ok(Reply::json(200, &found(control, asked.id, asked.request.now)?))
 }
 
 /// An account as it is shown.
@@ -69,6 +41,7 @@ pub struct View<'a> {
     cap: Option<u32>,
     group: Option<&'a str>,
     subscription: bool,
+    prices: Option<&'a prices::Document>,
     hint: String,
     expires: Option<Millis>,
     refreshed: Option<Millis>,
@@ -145,6 +118,7 @@ fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
         cap: account.cap,
         group: account.group.as_deref(),
         subscription: record.is_some_and(|record| record.subscription),
+        prices: record.and_then(|record| record.prices.as_ref()),
         hint: record.map_or_else(|| hint(setup.credential.access.expose()), |record| record.hint.clone()),
         expires: record.and_then(|record| record.expires),
         refreshed: record.and_then(|record| record.refreshed),
@@ -154,6 +128,17 @@ fn view<'a>(control: &'a Control, setup: &'a Setup, now: Millis) -> View<'a> {
         in_flight: look.in_flight,
         quota: told.map_or(&[], |told| &told.windows),
         quota_at: told.map(|told| told.at),
+    }
+}
+
+/// The name of an account's state; `busy` is one that is ready and answers as many calls as it may.
+pub fn condition(control: &Control, setup: &Setup, now: Millis) -> &'static str {
+    let account = &setup.account;
+    let look = control.look(&account.id, now);
+    let is_full = account.cap.is_some_and(|cap| look.in_flight >= cap as usize);
+    match state(control, setup, control.record(&account.id), &look.resting).name {
+        "ready" if is_full => "busy",
+        name => name,
     }
 }
 
@@ -200,7 +185,7 @@ pub(super) fn nobody(id: &str) -> Failure {
     Failure::new(Kind::NotFound, format!("no account {}", crate::call::printable(id)))
 }
 
-fn list(control: &Control, request: &Request<'_>) -> Result<Reply, Failure> {
+pub fn list(control: &Control, request: &Request<'_>) -> Result<Reply, Failure> {
     let (limit, after) = request.page()?;
     let query = (request.query)("q").unwrap_or_default().to_lowercase();
     let provider = (request.query)("provider");
@@ -240,6 +225,8 @@ pub struct Change {
     pub cap: Option<u32>,
     pub group: Option<String>,
     pub subscription: Option<bool>,
+    /// Instead of what everybody pays; an empty document takes them away.
+    pub prices: Option<prices::Document>,
     pub revision: Option<u64>,
 }
 
@@ -272,8 +259,38 @@ impl Change {
         if let Some(headers) = &self.headers {
             record.headers = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
         }
+        if let Some(prices) = &self.prices {
+            if let Some(problem) = prices.read().err().and_then(|problems| problems.into_iter().next()) {
+                return Err(Failure::invalid(format!("prices.{}", problem.path), problem.message));
+            }
+            record.prices = Some(prices.clone()).filter(|prices| *prices != prices::Document::default());
+        }
         check(record)
     }
+}
+
+/// Which settings `change` names, without what it says of them.
+fn said(change: &Change) -> String {
+    let Change { kind, label, credential, priority, weight, enabled, allow, deny, models, base_url, .. } = change;
+    let Change { protocol, headers, cap, group, subscription, prices, .. } = change;
+    let named = [
+        ("kind", kind.is_some()),
+        ("label", label.is_some()),
+        ("credential", credential.is_some()),
+        ("priority", priority.is_some()),
+        ("weight", weight.is_some()),
+        ("enabled", enabled.is_some()),
+        ("allow", allow.is_some() || models.is_some()),
+        ("deny", deny.is_some()),
+        ("base_url", base_url.is_some()),
+        ("protocol", protocol.is_some()),
+        ("headers", headers.is_some()),
+        ("cap", cap.is_some()),
+        ("group", group.is_some()),
+        ("subscription", subscription.is_some()),
+        ("prices", prices.is_some()),
+    ];
+    named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 /// What a record must obey beyond its types.
@@ -320,10 +337,11 @@ pub fn begin(control: &mut Control, change: &Change, kind: AccountKind, now: Mil
     Ok(record)
 }
 
-fn create(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Reply, Failure> {
+pub fn create(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let request = asked.request;
     let change: Change = request.read()?;
     if let Some(keys) = &change.keys {
-        return create_many(control, request, &change, keys, actor);
+        return create_many(control, asked, &change, keys);
     }
     let (credential, kind) = match &change.credential {
         Some(given) => credential::read(given)?,
@@ -337,19 +355,14 @@ fn create(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<R
     let id = record.id.clone();
     control.store(record, Some((&credential, request.nonce())), request.now)?;
     let reply = Reply::json(201, &found(control, &id, request.now)?);
-    Ok(reply.with(Effect::Mirror { account: id.clone() }).with(audit(actor, "create", &id)))
+    Ok(reply.with(Effect::Mirror { account: id.clone() }).with(asked.audit("account.create", &id, "")))
 }
 
 /// As many keys as lines. What is wrong with one does not keep the others out.
-fn create_many(
-    control: &mut Control,
-    request: &Request<'_>,
-    change: &Change,
-    keys: &str,
-    actor: &str,
-) -> Result<Reply, Failure> {
+fn create_many(control: &mut Control, asked: &Asked<'_, '_>, change: &Change, keys: &str) -> Result<Reply, Failure> {
     /// 1,000 at a time.
     const MANY: usize = 1000;
+    let request = asked.request;
     let (mut created, mut problems, mut effects) = (Vec::new(), Vec::new(), Vec::new());
     let keys: Vec<&str> =
         keys.split(['\n', ',']).map(str::trim).filter(|key| !key.is_empty() && !key.starts_with('#')).collect();
@@ -365,7 +378,7 @@ fn create_many(
         match added {
             Ok(id) => {
                 effects.push(Effect::Mirror { account: id.clone() });
-                effects.push(audit(actor, "create", &id));
+                effects.push(asked.audit("account.create", &id, ""));
                 created.push(id);
             }
             Err(failure) => {
@@ -399,7 +412,8 @@ fn add_key(
     Ok(id)
 }
 
-fn change(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+pub fn change(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     let change: Change = request.read()?;
     let mut record = control.record(id).cloned().ok_or_else(|| match control.setup(id) {
         Some(_) => {
@@ -419,29 +433,31 @@ fn change(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -
     }
     control.store(record, credential.as_ref().map(|(credential, _)| (credential, request.nonce())), request.now)?;
     let reply = Reply::json(200, &found(control, id, request.now)?);
-    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "change", id)))
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(asked.audit("account.change", id, said(&change))))
 }
 
-fn delete(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+pub fn delete(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     if control.record(id).is_none() && control.setup(id).is_some() {
         let message = "this account comes from a variable of the deployment: remove it there";
         return Err(Failure::new(Kind::Forbidden, message));
     }
     control.discard(id, request.now).ok_or_else(|| nobody(id))?;
     let reply = Reply::json(200, &json!({"undo": id}));
-    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "delete", id)))
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(asked.audit("account.delete", id, "")))
 }
 
 /// `/admin/api/undo/{id}`
-pub fn undo(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Outcome, Failure> {
+pub fn undo(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     if !control.restore(id, request.now) {
         return Err(Failure::new(Kind::NotFound, "nothing to undo: ten minutes have passed, or it was undone"));
     }
     let reply = Reply::json(200, &found(control, id, request.now)?);
-    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(audit(actor, "restore", id)).into())
+    Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(asked.audit("account.restore", id, "")))
 }
 
-fn cool(control: &mut Control, request: &Request<'_>, id: &str) -> Result<(), Failure> {
+pub fn cool(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Rest {
@@ -449,12 +465,22 @@ fn cool(control: &mut Control, request: &Request<'_>, id: &str) -> Result<(), Fa
         #[serde(default)]
         model: Option<String>,
     }
+    let Asked { request, id, .. } = *asked;
+    found(control, id, request.now)?;
     let Rest { seconds, model } = request.read()?;
     if !(1..=604_800).contains(&seconds) {
         return Err(Failure::invalid("seconds", "expected a number from 1 to 604800, which is 7 days"));
     }
+    let detail = format!("{seconds} s{}", model.as_ref().map(|model| format!(", {model}")).unwrap_or_default());
     control.pool().cool(id, model.as_deref(), Duration::from_secs(seconds), request.now);
-    Ok(())
+    Ok(Reply::json(200, &found(control, id, request.now)?).with(asked.audit("account.cool", id, detail)))
+}
+
+pub fn reset(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
+    found(control, id, request.now)?;
+    control.pool().reset(id, request.now);
+    Ok(Reply::json(200, &found(control, id, request.now)?).with(asked.audit("account.reset", id, "")))
 }
 
 /// `/admin/api/providers`

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Effect, Outcome, Reply, Request, only, unknown, wrong_method};
+use super::{Asked, Effect, Reply, Request};
 use crate::access::Caller;
 use crate::call::Operation;
 use crate::config::{self, Refused};
@@ -18,47 +18,43 @@ use crate::route::preferences::Preferences;
 
 const SCHEMA: &str = include_str!("config.schema.json");
 
-pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
-    let done = match rest {
-        [] => match request.method {
-            "GET" => Ok(shown(control)),
-            "PUT" => replace(control, request, actor),
-            _ => Err(wrong_method(request, "GET or PUT")),
-        },
-        ["schema"] => {
-            only(request, "GET")?;
-            Ok(Reply { status: 200, body: SCHEMA.to_owned(), ..Reply::default() })
-        }
-        ["history"] => {
-            only(request, "GET")?;
-            Ok(Reply::json(200, &json!({"items": control.config().history().collect::<Vec<_>>(), "next": null})))
-        }
-        ["validate"] => {
-            only(request, "POST")?;
-            let problems = config::read(request.body).err().unwrap_or_default();
-            Ok(Reply::json(200, &json!({"problems": problems})))
-        }
-        ["undo"] => {
-            only(request, "POST")?;
-            control.configure(|config| config.undo(actor, request.now))?;
-            Ok(shown(control).with(audit(actor, "undo", control)))
-        }
-        _ => Err(unknown(request)),
-    };
-    done.map(Outcome::from)
+pub fn schema() -> Reply {
+    Reply { status: 200, body: SCHEMA.to_owned(), ..Reply::default() }
 }
 
-fn audit(actor: &str, action: &str, control: &Control) -> Effect {
-    let subject = format!("revision {}", control.config().revision);
-    Effect::Audit { actor: actor.to_owned(), action: format!("config.{action}"), subject }
+pub fn history(control: &Control) -> Reply {
+    Reply::json(200, &json!({"items": control.config().history().collect::<Vec<_>>(), "next": null}))
 }
 
-fn shown(control: &Control) -> Reply {
+/// What is wrong with a document, without taking it.
+pub fn validate(request: &Request<'_>) -> Reply {
+    let problems = config::read(request.body).err().unwrap_or_default();
+    Reply::json(200, &json!({ "problems": problems }))
+}
+
+pub fn undo(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    control.configure(|config| config.undo(asked.actor, asked.request.now))?;
+    Ok(show(control).with(audit(asked, "config.undo", control)))
+}
+
+/// Which revision there is now, and which parts of the document it changed.
+fn audit(asked: &Asked<'_, '_>, action: &str, control: &Control) -> Effect {
+    let config = control.config();
+    let parts = |document: &config::Document| serde_json::to_value(document).unwrap_or_default();
+    let (after, before) = (parts(&config.document), config.history().next().map(|past| parts(&past.document)));
+    let before = before.unwrap_or_default();
+    let names = ["routes", "fallbacks", "models", "prices", "rules", "filters"];
+    let changed: Vec<&str> = names.into_iter().filter(|name| after.get(name) != before.get(name)).collect();
+    asked.audit(action, format!("revision {}", config.revision), changed.join(", "))
+}
+
+pub fn show(control: &Control) -> Reply {
     let config = control.config();
     Reply::json(200, &json!({"revision": config.revision, "document": config.document}))
 }
 
-fn replace(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Reply, Failure> {
+pub fn replace(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, actor, .. } = *asked;
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wanted {
@@ -70,7 +66,7 @@ fn replace(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<
         .map_err(Refused::Wrong)
         .and_then(|document| control.configure(|config| config.replace(revision, document, actor, request.now)));
     Ok(match replaced {
-        Ok(()) => shown(control).with(audit(actor, "replace", control)),
+        Ok(()) => show(control).with(audit(asked, "config.replace", control)),
         Err(Refused::Stale { revision }) => {
             let message = format!("the configuration has changed: it has revision {revision} now");
             Reply::failure(&Failure { status: 409, ..Failure::invalid("revision", message) }.code("stale"))
@@ -88,7 +84,7 @@ fn wrong(problems: &[Problem]) -> Reply {
 }
 
 /// `/admin/api/route/explain`: whom a call would go to, and why, without calling anybody.
-pub fn explain(control: &mut Control, request: &Request<'_>) -> Result<Outcome, Failure> {
+pub fn explain(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Question {
@@ -115,5 +111,5 @@ pub fn explain(control: &mut Control, request: &Request<'_>) -> Result<Outcome, 
         )
     };
     let explained = control.explain(&inquiry, request.now).map_err(|denied| denied.failure)?;
-    Ok(Reply::json(200, &explained).into())
+    Ok(Reply::json(200, &explained))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Errand, Outcome, Reply, Request, only, unknown, wrong_method};
+use super::{Asked, Errand, Outcome, Reply};
 use crate::control::Control;
 use crate::fault::Failure;
 use crate::login::{Begin, Kind, View};
@@ -28,48 +28,43 @@ struct Pasted {
     text: String,
 }
 
-pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Outcome, Failure> {
-    match rest {
-        [] => {
-            only(request, "POST")?;
-            let Wanted { provider, kind, account, options } = request.read()?;
-            let row = oauth::provider(&provider)
-                .ok_or_else(|| Failure::invalid("provider", "there is no sign-in of this name"))?;
-            let first = if row.device.is_some() { Kind::Device } else { Kind::Paste };
-            let mut random = [0; 64];
-            let (verifier, state) = random.split_at_mut(32);
-            verifier.copy_from_slice(&request.random_bytes());
-            state.copy_from_slice(&request.random_bytes());
-            let begin = Begin {
-                id: request.random_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
-                provider: row,
-                kind: kind.unwrap_or(first),
-                owner: request.session(),
-                account,
-                options,
-                random,
-            };
-            let view = control.begin_login(begin, request.env, request.nonce(), request.now)?;
-            let audit = Effect::Audit {
-                actor: actor.to_owned(),
-                action: "login.begin".to_owned(),
-                subject: row.name.to_owned(),
-            };
-            Ok(Outcome::Errand(Errand::Login { id: view.id, status: 201, effects: vec![audit] }))
-        }
-        [id] => match request.method {
-            "GET" => Ok(shown(&control.login(id)?, 200).into()),
-            "DELETE" => control.cancel_login(id).map(|()| Reply::nothing().into()),
-            _ => Err(wrong_method(request, "GET or DELETE")),
-        },
-        [id, "paste"] => {
-            only(request, "POST")?;
-            let Pasted { text } = request.read()?;
-            let view = control.paste_login(id, &request.session(), &text, request.nonce(), request.now)?;
-            Ok(Outcome::Errand(Errand::Login { id: view.id, status: 200, effects: Vec::new() }))
-        }
-        _ => Err(unknown(request)),
-    }
+pub fn begin(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    let request = asked.request;
+    let Wanted { provider, kind, account, options } = request.read()?;
+    let row =
+        oauth::provider(&provider).ok_or_else(|| Failure::invalid("provider", "there is no sign-in of this name"))?;
+    let first = if row.device.is_some() { Kind::Device } else { Kind::Paste };
+    let mut random = [0; 64];
+    let (verifier, state) = random.split_at_mut(32);
+    verifier.copy_from_slice(&request.random_bytes());
+    state.copy_from_slice(&request.random_bytes());
+    let begin = Begin {
+        id: request.random_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        provider: row,
+        kind: kind.unwrap_or(first),
+        owner: request.session(),
+        account,
+        options,
+        random,
+    };
+    let view = control.begin_login(begin, request.env, request.nonce(), request.now)?;
+    let audit = asked.audit("login.begin", row.name, "");
+    Ok(Outcome::Errand(Errand::Login { id: view.id, status: 201, effects: vec![audit] }))
+}
+
+pub fn look(control: &Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    Ok(shown(&control.login(asked.id)?, 200))
+}
+
+pub fn cancel(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    control.cancel_login(asked.id).map(|()| Reply::nothing().with(asked.audit("login.cancel", asked.id, "")))
+}
+
+pub fn paste(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    let request = asked.request;
+    let Pasted { text } = request.read()?;
+    let view = control.paste_login(asked.id, &request.session(), &text, request.nonce(), request.now)?;
+    Ok(Outcome::Errand(Errand::Login { id: view.id, status: 200, effects: Vec::new() }))
 }
 
 /// A sign-in that can be begun here, or an account that can be imported.

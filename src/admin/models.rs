@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Errand, Outcome, Reply, Request, only};
+use super::{Errand, Outcome, Reply, Request};
 use crate::access::Caller;
 use crate::accounts;
 use crate::control::Control;
@@ -65,7 +65,6 @@ impl Shown {
 
 /// Every name that leads somewhere: the operator's own first.
 pub fn models(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
-    only(request, "GET")?;
     let wanted = Wanted { caller: Caller::Operator, provider: (request.query)("provider"), model: None };
     let listed = control.models(&wanted, request.now).map_err(|denied| denied.failure)?;
     let config = control.config();

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::accounts::{audit, found};
-use super::{Effect, Errand, Outcome, Reply, Request, only, wrong_method};
+use super::accounts::found;
+use super::{Asked, Effect, Errand, Outcome, Reply, Request};
 use crate::call::{Call, Head, Route, printable, route};
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
@@ -16,31 +16,30 @@ pub fn health(control: &Control) -> Reply {
     Reply::json(200, &json!({"vault": control.vault_health(), "accounts": control.setups().count()}))
 }
 
-pub fn handle(
-    control: &mut Control,
-    request: &Request<'_>,
-    id: &str,
-    verb: &str,
-    actor: &str,
-) -> Result<Outcome, Failure> {
+pub fn quota_known(control: &Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    found(control, asked.id, asked.request.now)?;
+    Ok(quota(control, asked.id))
+}
+
+pub fn ask_quota(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    found(control, asked.id, asked.request.now)?;
+    Ok(Outcome::Errand(Errand::Quota { account: asked.id.to_owned() }))
+}
+
+pub fn test(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    let Asked { request, id, .. } = *asked;
     found(control, id, request.now)?;
-    let (account, effects) = (id.to_owned(), vec![audit(actor, verb, id)]);
-    Ok(match (verb, request.method) {
-        ("quota", "GET") => quota(control, id).into(),
-        ("quota", "POST") => Outcome::Errand(Errand::Quota { account }),
-        ("quota", _) => return Err(wrong_method(request, "GET or POST")),
-        ("test", _) => {
-            only(request, "POST")?;
-            Outcome::Errand(Errand::Test { account, model: model(control, request, id)?, effects })
-        }
-        _ => {
-            only(request, "POST")?;
-            if !control.record(id).is_some_and(|record| record.renews()) {
-                return Err(Failure::new(Kind::InvalidRequest, "this account has no token that can be renewed"));
-            }
-            Outcome::Errand(Errand::Renew { account, effects })
-        }
-    })
+    let effects = vec![asked.audit("account.test", id, "")];
+    Ok(Outcome::Errand(Errand::Test { account: id.to_owned(), model: model(control, request, id)?, effects }))
+}
+
+pub fn renew(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    found(control, asked.id, asked.request.now)?;
+    if !control.record(asked.id).is_some_and(|record| record.renews()) {
+        return Err(Failure::new(Kind::InvalidRequest, "this account has no token that can be renewed"));
+    }
+    let effects = vec![asked.audit("account.refresh", asked.id, "")];
+    Ok(Outcome::Errand(Errand::Renew { account: asked.id.to_owned(), effects }))
 }
 
 /// What is known of an account's allowances.

@@ -5,12 +5,13 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Effect, Errand, Outcome, Reply, Request, only};
+use super::{Asked, Errand, Outcome, Reply};
 use crate::control::Control;
 use crate::control::copies::Recalled;
-use crate::fault::Failure;
+use crate::fault::{Failure, Millis};
+use crate::ledger::Change;
 
-pub fn handle(request: &Request<'_>, actor: String) -> Result<Outcome, Failure> {
+pub fn begin(asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wanted {
@@ -19,9 +20,8 @@ pub fn handle(request: &Request<'_>, actor: String) -> Result<Outcome, Failure> 
         #[serde(default)]
         dry_run: bool,
     }
-    only(request, "POST")?;
-    let Wanted { cursor, dry_run: dry } = request.read()?;
-    Ok(Outcome::Errand(Errand::Recall { cursor, dry, actor }))
+    let Wanted { cursor, dry_run: dry } = asked.request.read()?;
+    Ok(Outcome::Errand(Errand::Recall { cursor, dry, actor: asked.actor.to_owned() }))
 }
 
 /// Names and values out of KV.
@@ -31,7 +31,7 @@ pub struct Page {
     next: Option<String>,
 }
 
-pub fn restored(control: &mut Control, page: &Page, dry: bool, actor: String) -> Reply {
+pub fn restored(control: &mut Control, page: &Page, dry: bool, actor: String, now: Millis) -> Reply {
     let recalled = page.copies.iter().map(|(id, copy)| control.recall(id, copy, dry));
     let accounts: Vec<Recalled> = recalled.collect();
     let taken = accounts.iter().filter(|one| matches!(one.action, "add" | "update")).count();
@@ -39,5 +39,7 @@ pub fn restored(control: &mut Control, page: &Page, dry: bool, actor: String) ->
     if dry || taken == 0 {
         return reply;
     }
-    reply.with(Effect::Audit { actor, action: "restore".to_owned(), subject: format!("{taken} accounts") })
+    let subject = format!("{taken} accounts");
+    control.note(Change { at: now, actor, action: "restore".to_owned(), subject, detail: String::new() });
+    reply
 }

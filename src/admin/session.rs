@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Reply, Request, wrong_method};
+use super::{Reply, Request};
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
 
@@ -17,38 +17,33 @@ const COOKIE: &str = "sluice_session";
 const HOURS: u64 = 12;
 const TERM_MS: u64 = HOURS * 3600 * 1000;
 
-/// `/admin/api/session`
-pub fn handle(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
-    match request.method {
-        "GET" => {
-            let signed_in = authorize(control, request).is_ok();
-            let vault = control.vault_health();
-            Ok(Reply::json(
-                200,
-                &json!({
-                    "signed_in": signed_in,
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "configured": {
-                        "admin": request.admin_key.is_some(),
-                        "master": !matches!(vault.state, "missing" | "short"),
-                        "api_key": control.has_own_key(),
-                    },
-                    "problem": vault.why.filter(|_| signed_in),
-                }),
-            ))
-        }
-        "POST" => sign_in(control, request),
-        "DELETE" => {
-            if let Some(token) = cookie(request) {
-                control.sessions().end(&hash(&token));
-            }
-            Ok(Reply { headers: vec![("set-cookie", set_cookie("", 0))], ..Reply::nothing() })
-        }
-        _ => Err(wrong_method(request, "GET, POST or DELETE")),
-    }
+/// Whether somebody is signed in, and what is set up.
+pub fn show(control: &mut Control, request: &Request<'_>) -> Reply {
+    let signed_in = authorize(control, request).is_ok();
+    let vault = control.vault_health();
+    Reply::json(
+        200,
+        &json!({
+            "signed_in": signed_in,
+            "version": env!("CARGO_PKG_VERSION"),
+            "configured": {
+                "admin": request.admin_key.is_some(),
+                "master": !matches!(vault.state, "missing" | "short"),
+                "api_key": control.has_own_key(),
+            },
+            "problem": vault.why.filter(|_| signed_in),
+        }),
+    )
 }
 
-fn sign_in(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
+pub fn sign_out(control: &mut Control, request: &Request<'_>) -> Reply {
+    if let Some(token) = cookie(request) {
+        control.sessions().end(&hash(&token));
+    }
+    Reply { headers: vec![("set-cookie", set_cookie("", 0))], ..Reply::nothing() }
+}
+
+pub fn sign_in(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
     #[derive(Deserialize)]
     struct Credentials {
         key: String,

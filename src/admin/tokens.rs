@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Effect, Reply, Request, only, unknown, wrong_method};
+use super::{Asked, Reply, Request};
 use crate::clients::{Fresh, Terms, View};
 use crate::control::Control;
 use crate::fault::{Failure, Kind};
@@ -13,40 +13,26 @@ use crate::fault::{Failure, Kind};
 /// A month: longer, and the old key is simply another key.
 const LONGEST_HOURS: u64 = 31 * 24;
 
-pub fn handle(control: &mut Control, request: &Request<'_>, rest: &[&str], actor: &str) -> Result<Reply, Failure> {
-    match rest {
-        [] => match request.method {
-            "GET" => list(control, request),
-            "POST" => create(control, request, actor),
-            _ => Err(wrong_method(request, "GET or POST")),
-        },
-        [id] => match request.method {
-            "GET" => Ok(Reply::json(200, &found(control, request, id)?)),
-            "PATCH" => change(control, request, id, actor),
-            "DELETE" => {
-                control.clients().discard(id, request.now).ok_or_else(missing)?;
-                Ok(Reply::json(200, &json!({ "undo": id })).with(audit(actor, "delete", id)))
-            }
-            _ => Err(wrong_method(request, "GET, PATCH or DELETE")),
-        },
-        [id, "rotate"] => only(request, "POST").and_then(|()| rotate(control, request, id, actor)),
-        _ => Err(unknown(request)),
-    }
+pub fn show(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    Ok(Reply::json(200, &found(control, asked.request, asked.id)?))
+}
+
+pub fn delete(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
+    control.clients().discard(id, request.now).ok_or_else(missing)?;
+    Ok(Reply::json(200, &json!({ "undo": id })).with(asked.audit("token.delete", id, "")))
 }
 
 pub fn is_token(id: &str) -> bool {
     id.starts_with("tok_")
 }
 
-pub fn undo(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+pub fn undo(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     if !control.clients().undo(id, request.now) {
         return Err(Failure::new(Kind::NotFound, "nothing to undo: ten minutes have passed, or it was undone"));
     }
-    Ok(Reply::json(200, &found(control, request, id)?).with(audit(actor, "restore", id)))
-}
-
-fn audit(actor: &str, action: &str, id: &str) -> Effect {
-    Effect::Audit { actor: actor.to_owned(), action: format!("token.{action}"), subject: id.to_owned() }
+    Ok(Reply::json(200, &found(control, request, id)?).with(asked.audit("token.restore", id, "")))
 }
 
 fn missing() -> Failure {
@@ -57,7 +43,7 @@ fn found(control: &mut Control, request: &Request<'_>, id: &str) -> Result<View,
     control.clients().view(id, request.now).ok_or_else(missing)
 }
 
-fn list(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
+pub fn list(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
     let (limit, after) = request.page()?;
     let query = (request.query)("q").unwrap_or_default().to_lowercase();
     let fits = |view: &View| {
@@ -73,7 +59,8 @@ fn list(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> 
     Ok(Reply::json(200, &json!({"items": items, "next": next, "total": total})))
 }
 
-fn create(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Reply, Failure> {
+pub fn create(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let request = asked.request;
     let mut body: Value = request.read()?;
     // A key that clients have already; it is not shown again.
     let brought = body.as_object_mut().and_then(|body| body.remove("key"));
@@ -85,11 +72,12 @@ fn create(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<R
     let terms = Terms::default().patched(&body)?;
     let view = control.clients().create(terms, &key, request.now)?;
     let shown = brought.filter(|key| !key.is_null()).is_none().then(|| key.expose().to_owned());
-    let effect = audit(actor, "create", &view.id);
+    let effect = asked.audit("token.create", &view.id, &view.terms.name);
     Ok(Reply::json(201, &json!({"token": view, "key": shown})).with(effect))
 }
 
-fn change(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+pub fn change(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     let mut patch: Value = request.read()?;
     let expected = patch.as_object_mut().and_then(|patch| patch.remove("revision"));
     let revision = found(control, request, id)?.revision;
@@ -97,11 +85,14 @@ fn change(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -
         let message = format!("the token has changed: it is at revision {revision}");
         return Err(Failure { status: 409, ..Failure::invalid("revision", message) });
     }
+    // Their names, not what they say.
+    let said = patch.as_object().map(|patch| patch.keys().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default();
     let view = control.clients().change(id, &patch, request.now)?;
-    Ok(Reply::json(200, &view).with(audit(actor, "change", id)))
+    Ok(Reply::json(200, &view).with(asked.audit("token.change", id, said)))
 }
 
-fn rotate(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -> Result<Reply, Failure> {
+pub fn rotate(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, id, .. } = *asked;
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Rotation {
@@ -114,5 +105,9 @@ fn rotate(control: &mut Control, request: &Request<'_>, id: &str, actor: &str) -
     }
     let key = Fresh::new((request.random)());
     let view = control.clients().rotate(id, &key, Duration::from_secs(3600 * keep_hours), request.now)?;
-    Ok(Reply::json(200, &json!({"token": view, "key": key.expose()})).with(audit(actor, "rotate", id)))
+    Ok(Reply::json(200, &json!({"token": view, "key": key.expose()})).with(asked.audit(
+        "token.rotate",
+        id,
+        format!("the old key works for {keep_hours} h"),
+    )))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::{self as account, Change};
 use super::credential;
-use super::{Effect, Outcome, Reply, Request, only};
+use super::{Asked, Effect, Reply, Request};
 use crate::clients::{Fresh, Terms, Token};
 use crate::config;
 use crate::control::Control;
@@ -60,8 +60,8 @@ struct Import<'a, 'r> {
     effects: Vec<Effect>,
 }
 
-pub fn import(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Outcome, Failure> {
-    only(request, "POST")?;
+pub fn import(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
+    let Asked { request, actor, .. } = *asked;
     let incoming: Incoming = request.read()?;
     let is_backup = match incoming.format.as_deref() {
         None => false,
@@ -82,10 +82,10 @@ pub fn import(control: &mut Control, request: &Request<'_>, actor: &str) -> Resu
     let mut effects = import.effects;
     if !dry {
         let subject = format!("{} accounts, {} tokens", accounts.len(), tokens.len());
-        effects.push(Effect::Audit { actor: actor.to_owned(), action: "import".to_owned(), subject });
+        effects.push(asked.audit("import", subject, ""));
     }
     let body = json!({"dry_run": dry, "accounts": accounts, "tokens": tokens, "config": config});
-    Ok(Reply { effects, ..Reply::json(200, &body) }.into())
+    Ok(Reply { effects, ..Reply::json(200, &body) })
 }
 
 impl Import<'_, '_> {
@@ -250,8 +250,8 @@ fn add(target: &mut Value, more: &Value) {
 }
 
 /// Everything there is, credentials under seal, to be kept somewhere else.
-pub fn export(control: &mut Control, request: &Request<'_>, actor: &str) -> Result<Outcome, Failure> {
-    only(request, "GET")?;
+pub fn export(control: &mut Control, asked: &Asked<'_, '_>) -> Reply {
+    let request = asked.request;
     let ids: Vec<String> = control.clients().list("", request.now).map(|view| view.id).collect();
     let tokens: Vec<Token> = ids.iter().filter_map(|id| control.clients().get(id).cloned()).collect();
     let accounts: Vec<&Record> = control.records().collect();
@@ -266,6 +266,6 @@ pub fn export(control: &mut Control, request: &Request<'_>, actor: &str) -> Resu
     let mut reply = Reply::json(200, &body);
     reply.headers.push(("content-disposition", "attachment; filename=\"sluice-backup.json\"".to_owned()));
     let subject = format!("{} accounts, {} tokens", accounts.len(), tokens.len());
-    reply.effects.push(Effect::Audit { actor: actor.to_owned(), action: "export".to_owned(), subject });
-    Ok(reply.into())
+    reply.effects.push(asked.audit("export", subject, ""));
+    reply
 }

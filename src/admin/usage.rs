@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Errand, Outcome, Reply, Request, only, unknown};
+use super::audit;
+use super::{Asked, Errand, Outcome, Reply, Request};
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
 use crate::ledger::{self, Filter, Statement};
@@ -17,31 +18,34 @@ pub enum Shape {
     },
     One,
     Sums,
+    /// Of the audit log.
+    Changes {
+        limit: usize,
+    },
+    Chain {
+        after: Option<u64>,
+    },
 }
 
-pub fn handle(control: &Control, request: &Request<'_>, rest: &[&str]) -> Result<Outcome, Failure> {
-    let _ = control;
-    only(request, "GET")?;
-    let (statement, shape) = match rest {
-        [] => {
-            let (limit, after) = request.page()?;
-            let after = after.map(|text| number("after", &text)).transpose()?;
-            // One more than is shown tells whether there is a next page.
-            (ledger::page(&filter(request)?, after, limit + 1)?, Shape::Page { limit })
-        }
-        ["daily"] => {
-            let by = (request.query)("by").unwrap_or_else(|| "day".to_owned());
-            let by: Vec<&str> = by.split(',').filter(|key| !key.is_empty()).collect();
-            let Filter { from, to, .. } = filter(request)?;
-            // A month, unless somebody says otherwise.
-            let to = to.unwrap_or(request.now);
-            let from = from.unwrap_or(Millis(to.0.saturating_sub(30 * 86_400_000)));
-            (ledger::by_day(from, to, &by)?, Shape::Sums)
-        }
-        [id] => (ledger::row(number("id", id)?), Shape::One),
-        _ => return Err(unknown(request)),
-    };
-    Ok(books(statement, shape))
+pub fn page(request: &Request<'_>) -> Result<Outcome, Failure> {
+    let (limit, after) = request.page()?;
+    let after = after.map(|text| number("after", &text)).transpose()?;
+    // One more than is shown tells whether there is a next page.
+    Ok(books(ledger::page(&filter(request)?, after, limit + 1)?, Shape::Page { limit }))
+}
+
+pub fn daily(request: &Request<'_>) -> Result<Outcome, Failure> {
+    let by = (request.query)("by").unwrap_or_else(|| "day".to_owned());
+    let by: Vec<&str> = by.split(',').filter(|key| !key.is_empty()).collect();
+    let Filter { from, to, .. } = filter(request)?;
+    // A month, unless somebody says otherwise.
+    let to = to.unwrap_or(request.now);
+    let from = from.unwrap_or(Millis(to.0.saturating_sub(30 * 86_400_000)));
+    Ok(books(ledger::by_day(from, to, &by)?, Shape::Sums))
+}
+
+pub fn row(asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    Ok(books(ledger::row(number("id", asked.id)?), Shape::One))
 }
 
 fn books(statement: Statement, shape: Shape) -> Outcome {
@@ -61,7 +65,7 @@ fn filter(request: &Request<'_>) -> Result<Filter, Failure> {
     })
 }
 
-fn number(name: &str, text: &str) -> Result<u64, Failure> {
+pub fn number(name: &str, text: &str) -> Result<u64, Failure> {
     text.parse().map_err(|_| Failure::invalid(name, "expected a whole number"))
 }
 
@@ -70,7 +74,7 @@ pub fn finish(control: &mut Control, shape: &Shape, rows: Result<Vec<Value>, Str
     let mut rows = match rows {
         Ok(rows) => rows,
         Err(_) => {
-            let failure = Failure::new(Kind::Overloaded, "the usage log cannot be read at the moment");
+            let failure = Failure::new(Kind::Overloaded, "the books cannot be read at the moment");
             return Reply::failure(&failure.code("books_unavailable"));
         }
     };
@@ -94,6 +98,8 @@ pub fn finish(control: &mut Control, shape: &Shape, rows: Result<Vec<Value>, Str
             None => Reply::failure(&Failure::new(Kind::NotFound, "there is no such call, or it is no longer kept")),
         },
         Shape::Sums => Reply::json(200, &json!({ "items": rows })),
+        Shape::Changes { limit } => audit::listed(rows, *limit),
+        Shape::Chain { after } => audit::verified(control, rows, *after),
     }
 }
 

@@ -133,6 +133,19 @@ impl Clients {
         }
     }
 
+    /// Whether somebody was told that this call never reported.
+    pub fn is_written_off(&self, lease: u64) -> bool {
+        let is_it = |lapsed: &Lapsed| lapsed.lease == lease;
+        self.holds.lapsed.iter().any(is_it) && !self.holds.untold.iter().any(is_it)
+    }
+
+    /// Whose call has this lease.
+    pub fn holder(&self, lease: u64) -> Option<&str> {
+        let lapsed =
+            || self.holds.lapsed.iter().find(|lapsed| lapsed.lease == lease).map(|lapsed| lapsed.token.as_str());
+        self.holds.get(lease).map(|hold| hold.token.as_str()).or_else(lapsed)
+    }
+
     /// Calls that were settled at their hold since this was last asked.
     pub fn lapsed(&mut self) -> Vec<Lapsed> {
         std::mem::take(&mut self.holds.untold)

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Control;
 use super::inquiry::{Denied, Inquiry, Payer};
+use super::tally::{Over, Sums};
 use crate::access::{self, Caller};
 use crate::call::Operation;
 use crate::clients::{self, Clients, Lapsed, Refusal};
 use crate::fault::Millis;
 use crate::ir::event::Usage;
-use crate::pool::{Ask, Attempt, Candidate, Settlement};
+use crate::pool::{Ask, Attempt, Candidate, Outcome, Settlement};
 use crate::prices::{Cost, Sold};
 
 /// What a report is answered with, for the books.
@@ -29,7 +30,7 @@ pub struct Receipt {
 
 impl From<Refusal> for Denied {
     fn from(Refusal { failure, headers }: Refusal) -> Self {
-        Self { failure, headers }
+        Self { headers, ..failure.into() }
     }
 }
 
@@ -118,7 +119,7 @@ impl Control {
     }
 
     /// What came of it, to the micro-dollar.
-    pub(super) fn charge(&mut self, settlement: &Settlement, now: Millis) -> Receipt {
+    pub(super) fn charge(&mut self, settlement: &Settlement, again: bool, now: Millis) -> Receipt {
         let cost = settlement.attempts.last().map(|Attempt { account, provider, model, .. }| {
             self.with_sold(account, provider, model, |sold| self.config.prices.cost(&settlement.usage, sold))
         });
@@ -134,12 +135,39 @@ impl Control {
             tokens = tokens.saturating_add(read.input);
         }
         if settlement.done {
+            // One that was written off counts as what was held for it, here as in the books.
+            if settlement.lease != 0 && !again && !self.clients.is_written_off(settlement.lease) {
+                self.tell(settlement, &cost, now);
+            }
             self.clients.settle(settlement.lease, cost.micro, tokens, now);
         }
         self.clients.expire(now);
         self.lost = self.lost.saturating_add(settlement.lost);
         self.alone = self.alone.saturating_add(settlement.alone);
-        Receipt { cost, lapsed: self.clients.lapsed(), heard: false }
+        let lapsed = self.clients.lapsed();
+        for Lapsed { token, micro, tokens, .. } in &lapsed {
+            let usage = Usage { input: *tokens, ..Usage::default() };
+            let sums = Sums::of(&usage, &Cost { micro: *micro, ..Cost::default() }, false);
+            self.tally.call(&Over { model: "", account: "", token, sums, first_ms: None }, now);
+        }
+        Receipt { cost, lapsed, heard: false }
+    }
+
+    /// A call that is over, for the overview.
+    fn tell(&mut self, settlement: &Settlement, cost: &Cost, now: Millis) {
+        let Some(last) = settlement.attempts.last() else {
+            // A filter refused it before anybody was asked.
+            let today = self.tally.today(now);
+            today.deny("filtered");
+            today.log();
+            return;
+        };
+        // A lease is when it was given, and ten bits: what went before the last attempt was waiting too.
+        let first_ms = last.first_ms.map(|first| (last.began.0 + first).saturating_sub(settlement.lease >> 10));
+        let is_error = matches!(last.outcome, Outcome::Failed(_));
+        let token = self.clients.holder(settlement.lease).unwrap_or_default();
+        let sums = Sums::of(&settlement.usage, cost, is_error);
+        self.tally.call(&Over { model: &last.model, account: &last.account, token, sums, first_ms }, now);
     }
 
     fn with_sold<T>(&self, account: &str, provider: &str, model: &str, f: impl FnOnce(&Sold<'_>) -> T) -> T {

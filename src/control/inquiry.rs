@@ -244,10 +244,16 @@ pub struct Denied {
     pub failure: Failure,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
+    /// The number of its row in the usage log, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// Whose call it was, as far as that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub token: String,
 }
 
 impl From<Failure> for Denied {
     fn from(failure: Failure) -> Self {
-        Self { failure, headers: Vec::new() }
+        Self { failure, headers: Vec::new(), row: None, token: String::new() }
     }
 }

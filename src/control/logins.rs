@@ -6,6 +6,7 @@ use super::{Control, locked};
 use crate::accounts;
 use crate::control::record::{Kind as AccountKind, Record};
 use crate::fault::{Failure, Kind, Millis};
+use crate::ledger::Change;
 use crate::login::{Begin, BeginError, Login, Next, PasteError, Signed, View};
 use crate::oauth::{Answer, Env};
 use crate::upstream::Credential;
@@ -176,7 +177,7 @@ impl Control {
 
     /// Store what a sign-in came to: in the account it was begun for, or in that of the same person, or in a new one.
     fn adopt(&mut self, signed: Signed, nonce: SealNonce, now: Millis) -> Result<String, Failure> {
-        let Signed { provider, account, mut credential, label, .. } = signed;
+        let Signed { provider, account, mut credential, label, owner, .. } = signed;
         let mut option = |name: &str| credential.details.remove(name).map(|value| value.expose().to_owned());
         let (base_url, protocol) = (option("base_url"), option("protocol"));
         let known = account.or_else(|| self.account_of(provider.account, &credential));
@@ -200,6 +201,14 @@ impl Control {
         let id = record.id.clone();
         self.store(record, Some((&credential, nonce)), now)?;
         self.pool.reset(&id, now);
+        let actor = if owner == "key" { "key" } else { "console" };
+        self.note(Change {
+            at: now,
+            actor: actor.to_owned(),
+            action: "login.finish".to_owned(),
+            subject: id.clone(),
+            detail: provider.name.to_owned(),
+        });
         Ok(id)
     }
 

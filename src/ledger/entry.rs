@@ -1,5 +1,7 @@
 //! The row of one call.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -53,8 +55,8 @@ pub struct Entry {
     pub operation: &'static str,
     pub stream: bool,
     pub status: u16,
-    /// `answered`, `left` by the client, `lapsed` without a report, or the fault that ended it.
-    pub ended: &'static str,
+    /// `answered`, `left` by the client, `lapsed` without a report, or the fault that ended it, or why nobody was asked.
+    pub ended: Cow<'static, str>,
     pub attempts: Vec<Tried>,
     /// Until the first content.
     pub first_ms: Option<u64>,
@@ -100,7 +102,7 @@ impl Entry {
             operation: inquiry.operation.name(),
             stream: facts.stream,
             status: facts.status,
-            ended: last.map_or("unasked", |last| word(&last.outcome)),
+            ended: last.map_or("unasked", |last| word(&last.outcome)).into(),
             attempts,
             first_ms,
             total_ms: facts.total_ms,
@@ -112,6 +114,11 @@ impl Entry {
             object_calls: facts.object_calls,
             hits: facts.hits.clone(),
         }
+    }
+
+    /// A call that was refused before anybody was asked. `ended` says why.
+    pub fn denied(facts: &Facts<'_>, token: String, ended: String) -> Self {
+        Self { token, ended: ended.into(), total_ms: 0, ..Self::of(facts) }
     }
 
     /// A call that never reported: all that is known is what was held for it.
@@ -130,7 +137,7 @@ impl Entry {
             operation: "",
             stream: false,
             status: 0,
-            ended: "lapsed",
+            ended: "lapsed".into(),
             attempts: Vec::new(),
             first_ms: None,
             total_ms: 0,

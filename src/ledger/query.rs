@@ -82,6 +82,17 @@ pub fn page(filter: &Filter, after: Option<u64>, limit: usize) -> Result<Stateme
     Ok(Statement::new(sql, values))
 }
 
+/// Lines of the audit log before the one with the number `after`, newest first.
+pub fn changes(after: Option<u64>, limit: usize) -> Statement {
+    let after = after.unwrap_or(1 << 53);
+    Statement::new("SELECT * FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", vec![after.into(), limit.into()])
+}
+
+/// Lines of the audit log from the one with the number `from` on, oldest first.
+pub fn chain(from: u64, limit: usize) -> Statement {
+    Statement::new("SELECT * FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2", vec![from.into(), limit.into()])
+}
+
 pub fn row(id: u64) -> Statement {
     Statement::new("SELECT * FROM usage WHERE id = ?1", vec![id.into()])
 }

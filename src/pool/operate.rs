@@ -15,6 +15,11 @@ pub struct Look {
 }
 
 impl Pool {
+    /// Whether the report that ends this call has come.
+    pub fn is_settled(&self, lease: u64) -> bool {
+        self.leases.is_settled(lease)
+    }
+
     pub fn look(&self, account: &str, now: Millis) -> Look {
         let slot = self.ids.get(account).and_then(|slot| self.slots.get(*slot as usize));
         slot.map_or_else(

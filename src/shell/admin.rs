@@ -14,6 +14,7 @@ use crate::call::unescape;
 use crate::control::copies;
 use crate::control::metrics::Around;
 use crate::fault::{Failure, Kind};
+use crate::ledger::Change;
 use crate::shard;
 
 /// Handle one request. What has changed is stored before anything else sees it.
@@ -74,6 +75,7 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
     if reply.effects.iter().any(|effect| matches!(effect, Effect::Mirror { .. })) {
         core.look_soon().await;
     }
+    core.tell_audit().await;
     core.persist()?;
     core.call_up()?;
     Ok(respond(reply))
@@ -111,6 +113,7 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
             Reply { effects, ..reply }
         }
         Errand::Books { statement, shape } => {
+            core.tell_audit().await;
             let rows = ledger::run(&core.env, &[statement]).await;
             let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
             if let Err(error) = &rows {
@@ -127,7 +130,7 @@ async fn recall(core: &Rc<Core>, cursor: Option<String>, dry: bool, actor: Strin
         platform::copies(&core.env, &shard::copies(&core.name), cursor).await.map_err(|error| format!("{error:?}"));
     let page = page.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
     match page {
-        Ok(page) => restore::restored(&mut core.control.borrow_mut(), &page, dry, actor),
+        Ok(page) => restore::restored(&mut core.control.borrow_mut(), &page, dry, actor, now()),
         Err(error) => {
             worker::console_error!("copies in KV: {error}");
             Reply::failure(&Failure::new(Kind::Overloaded, "the copies in KV could not be read"))
@@ -146,8 +149,8 @@ fn metrics(core: &Core) -> Response {
 async fn perform(core: &Core, effect: &Effect) {
     match effect {
         Effect::Mirror { account } => core.mirror(account).await,
-        Effect::Audit { actor, action, subject } => {
-            worker::console_log!("{actor}: {action} {subject}");
+        Effect::Audit(Change { actor, action, subject, detail, .. }) => {
+            worker::console_log!("{actor}: {action} {subject} {detail}");
         }
     }
 }

@@ -13,7 +13,8 @@ use super::stream::Body;
 use super::{captures, ledger, now, object, standby, telemetry};
 use crate::call::{Call, HttpRequest, HttpResponse};
 use crate::control::billing::Receipt;
-use crate::control::inquiry::{Grant, Inquiry, Lead, Lent, Stranded};
+use crate::control::denials::reason;
+use crate::control::inquiry::{Denied, Grant, Inquiry, Lead, Lent, Stranded};
 use crate::control::news::Told;
 use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
@@ -49,8 +50,8 @@ pub struct Workerd {
     inquiry: Inquiry,
     grant: OnceCell<Grant>,
     leads: RefCell<Vec<Lead>>,
-    /// Why there is no grant, beside the failure.
-    refused: OnceCell<Vec<(String, String)>>,
+    /// Why there is no grant.
+    denied: OnceCell<Denied>,
     call: Rc<Call>,
     aside: Aside,
     /// Whether the call is to be kept, and shown. Known with the grant.
@@ -91,7 +92,7 @@ impl Workerd {
             inquiry,
             grant: OnceCell::new(),
             leads: RefCell::default(),
-            refused: OnceCell::new(),
+            denied: OnceCell::new(),
             call,
             aside,
             watched: Cell::default(),
@@ -113,7 +114,10 @@ impl Workerd {
     /// The client was sent an error.
     pub fn refused(&self, status: u16, trace: &Trace) {
         self.status.set(status);
-        if trace.lease == 0 {
+        if let Some(entry) = self.denied.get().and_then(|denied| self.book_denied(denied)) {
+            let env = self.env.clone();
+            self.context.wait_until(async move { ledger::write(&env, &[entry]).await });
+        } else if trace.lease == 0 {
             #[derive(serde::Serialize)]
             struct Line<'a> {
                 event: &'static str,
@@ -124,6 +128,26 @@ impl Workerd {
             let Call { id, model, .. } = &*self.call;
             ledger::log(&Line { event: "refused", request: id, model, status });
         }
+    }
+
+    /// The row of a call that nobody was asked for, if the object gave it a number.
+    fn book_denied(&self, denied: &Denied) -> Option<Entry> {
+        let settlement = Settlement { lease: denied.row?, ..Settlement::default() };
+        let facts = Facts {
+            request: &self.call.id,
+            inquiry: &self.inquiry,
+            payer: None,
+            settlement: &settlement,
+            receipt: &Receipt::default(),
+            stream: self.call.stream,
+            status: self.status.get(),
+            began: self.began,
+            total_ms: 0,
+            agent: self.aside.agent.as_deref(),
+            hits: &Hits::default(),
+            object_calls: self.calls.get(),
+        };
+        Some(Entry::denied(&facts, denied.token.clone(), reason(&denied.failure)))
     }
 
     /// What the books need once the object has said what the call cost.
@@ -162,7 +186,7 @@ impl Workerd {
     /// What the client is told of its limits, and of ours.
     pub fn limits(&self) -> Vec<(String, String)> {
         let granted = self.grant.get().map(|grant| &grant.headers);
-        let mut limits = granted.or(self.refused.get()).cloned().unwrap_or_default();
+        let mut limits = granted.or(self.denied.get().map(|denied| &denied.headers)).cloned().unwrap_or_default();
         let degraded = match (self.alone.get(), ledger::is_failing()) {
             (false, false) => return limits,
             (true, false) => "pool",
@@ -222,8 +246,9 @@ impl Io for Workerd {
 
     async fn plan(&self) -> Result<Plan, Failure> {
         let (mut grant, alone) = object::plan(&self.env, &self.object, &self.inquiry).await.map_err(|denied| {
-            let _ = self.refused.set(denied.headers);
-            denied.failure
+            let failure = denied.failure.clone();
+            let _ = self.denied.set(denied);
+            failure
         })?;
         self.alone.set(alone);
         let candidates = grant.leads.iter().map(|lead| lead.candidate.clone()).collect();

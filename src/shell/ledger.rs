@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use worker::Env;
 
 use super::settings::Settings;
-use super::{now, platform};
+use super::{meter, now, platform};
 use crate::captures;
 use crate::fault::Millis;
 use crate::ledger::{Entry, Statement, is_old, is_unmade, prune_before, prune_beyond, schema, version, version_of};
@@ -25,6 +25,7 @@ thread_local! {
 pub struct Done {
     pub rows: Vec<serde_json::Value>,
     pub written: u64,
+    pub read: u64,
 }
 
 /// Run `statements`; the tables are made if they are not there, or not yet what this program expects.
@@ -73,7 +74,10 @@ async fn once(env: &Env, statements: &[Statement]) -> Result<Vec<Done>, String> 
     let text = serde_json::to_string(statements).map_err(|error| error.to_string())?;
     let patience = Settings::of(env).patience_ms;
     let done = platform::books(env, &text, patience).await.map_err(|error| format!("{error:?}"))?;
-    serde_json::from_str(&done).map_err(|error| error.to_string())
+    let done: Vec<Done> = serde_json::from_str(&done).map_err(|error| error.to_string())?;
+    let sum = |count: fn(&Done) -> u64| done.iter().map(count).sum();
+    meter::books(sum(|done| done.written), sum(|done| done.read));
+    Ok(done)
 }
 
 /// Write the rows of calls that are over. A row that cannot be written is counted; nobody waits for it.

@@ -7,7 +7,7 @@ use worker::web_sys::{Request, Response};
 
 use super::refresh::Wish;
 use super::settings::Settings;
-use super::{admin, platform, selftest, split, standby};
+use super::{admin, meter, platform, selftest, split, standby};
 use crate::access::Caller;
 use crate::admin::{Reply, SELF_TEST};
 use crate::config::Retention;
@@ -33,7 +33,7 @@ fn failed(path: &str, why: &dyn std::fmt::Debug) -> Deaf {
 /// One round trip, and what was said. `ms` of 0: for as long as it takes.
 async fn said(env: &Env, object: &str, path: &str, body: &impl Serialize, ms: f64) -> Result<String, Deaf> {
     let body = serde_json::to_string(body).map_err(|error| failed(path, &error))?;
-    platform::ask_pool(env, object, path, &body, ms).await.map_err(|error| failed(path, &error))
+    platform::ask_pool(env, object, &meter::told(path), &body, ms).await.map_err(|error| failed(path, &error))
 }
 
 async fn ask<T: DeserializeOwned>(env: &Env, object: &str, path: &str, body: &impl Serialize) -> Result<T, Deaf> {

@@ -98,5 +98,5 @@ export async function books(env, text, ms) {
   const statements = JSON.parse(text).map(([sql, values]) => env.DB.prepare(sql).bind(...values));
   const run = statements.length === 1 ? statements[0].run().then((one) => [one]) : env.DB.batch(statements);
   const done = await within(ms, run);
-  return JSON.stringify(done.map(({ results, meta }) => ({ rows: results ?? [], written: meta.rows_written ?? 0 })));
+  return JSON.stringify(done.map(({ results, meta }) => ({ rows: results ?? [], written: meta.rows_written ?? 0, read: meta.rows_read ?? 0 })));
 }

@@ -3,23 +3,27 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use worker::js_sys::Promise;
-use worker::{DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
+use worker::{Delay, DurableObject, Env, Request, Response, SqlStorage, State, durable_object};
 
+use super::meter::{self, Used};
 use super::queue::Waiter;
 use super::settings::{self, Settings};
 use super::tail::Tail;
-use super::{admin, now, telemetry};
+use super::{admin, ledger, now, split, telemetry};
 use crate::accounts::Setup;
 use crate::control::Control;
 use crate::control::billing::Receipt;
 use crate::control::lists::Whose;
 use crate::control::news::Told;
+use crate::control::quotas::Meter;
 use crate::fault::Millis;
 use crate::json;
-use crate::pool::Settlement;
+use crate::ledger::{Link, Statement};
+use crate::pool::{Row, Settlement};
 use crate::telemetry::webhook::{self, Hook};
 
 #[durable_object(alarm)]
@@ -44,6 +48,8 @@ pub struct Core {
     pub hook: Option<Hook>,
     pub told: RefCell<webhook::Told>,
     pub unsent: Cell<u64>,
+    /// Whether the day's sums are about to be stored.
+    storing: Cell<bool>,
 }
 
 #[derive(Deserialize)]
@@ -74,11 +80,28 @@ impl DurableObject for Pool {
         let (flights, logins, waiters) = (RefCell::default(), RefCell::default(), RefCell::default());
         let (hook, told, unsent) = (settings.hook.clone(), RefCell::default(), Cell::default());
         let tail = Tail::new();
-        Self(Rc::new(Core { state, name, env, sql, control, flights, logins, tail, waiters, hook, told, unsent }))
+        Self(Rc::new(Core {
+            state,
+            name,
+            env,
+            sql,
+            control,
+            flights,
+            logins,
+            tail,
+            waiters,
+            hook,
+            told,
+            unsent,
+            storing: Cell::new(false),
+        }))
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let core = &self.0;
+        let url = request.inner().url();
+        core.meter(meter::heard(split(&url).1));
+        core.store_later();
         if request.path().starts_with("/admin/api/") {
             // In the middle of a change, as a real one would come.
             let changing = core.control.borrow_mut();
@@ -131,6 +154,8 @@ impl DurableObject for Pool {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
+        self.0.meter(Used::default());
+        self.0.store_later();
         self.0.work().await?;
         Response::empty()
     }
@@ -151,6 +176,7 @@ impl Core {
     /// Whatever is due.
     async fn work(self: &Rc<Self>) -> worker::Result<()> {
         self.advance_all().await;
+        self.tell_audit().await;
         self.wake().await?;
         self.survey(&Whose::Due).await;
         if let Some(hook) = &self.hook {
@@ -172,7 +198,56 @@ impl Core {
     }
 
     pub fn persist(&self) -> worker::Result<()> {
-        for row in self.control.borrow_mut().changes() {
+        let rows = self.control.borrow_mut().changes();
+        self.write(rows)
+    }
+
+    /// Somebody asked, who used this much before.
+    fn meter(&self, used: Used) {
+        let mut control = self.control.borrow_mut();
+        let mut count = |meter, more| control.lately().count(meter, more, now());
+        count(Meter::ObjectRequests, 1);
+        count(Meter::WorkerRequests, used.requests);
+        count(Meter::D1RowsWritten, used.written);
+        count(Meter::D1RowsRead, used.read);
+    }
+
+    /// Store the day's sums in a few seconds: one row, however many calls there were.
+    fn store_later(self: &Rc<Self>) {
+        if self.storing.replace(true) {
+            return;
+        }
+        let core = Rc::clone(self);
+        self.state.wait_until(async move {
+            Delay::from(Duration::from_secs(5)).await;
+            core.storing.set(false);
+            let rows = core.control.borrow_mut().tallied();
+            if let Err(error) = core.write(rows) {
+                worker::console_error!("the sums of the day: {error}");
+            }
+        });
+    }
+
+    /// Lines of the audit log that the database does not have yet.
+    pub async fn tell_audit(&self) {
+        let waiting = self.control.borrow_mut().audit().waiting();
+        let Some(last) = waiting.last() else { return };
+        let statements: Vec<Statement> = waiting.iter().map(Link::insert).collect();
+        match ledger::run(&self.env, &statements).await {
+            Ok(_) => self.control.borrow_mut().audit().arrived(last.seq),
+            Err(error) => worker::console_error!("the audit log: {error}"),
+        }
+        if let Err(error) = self.persist() {
+            worker::console_error!("the audit log: {error}");
+        }
+    }
+
+    fn write(&self, rows: Vec<Row>) -> worker::Result<()> {
+        let written = u64::try_from(rows.len()).unwrap_or_default();
+        if written > 0 {
+            self.control.borrow_mut().lately().count(Meter::ObjectRowsWritten, written, now());
+        }
+        for row in rows {
             match row.value {
                 Some(value) => {
                     let bindings = vec![row.key.into(), value.into()];

@@ -13,6 +13,7 @@ use super::pool::Core;
 use super::settings::Settings;
 use super::{nonce, now, outside, platform};
 use crate::control::inquiry::Lent;
+use crate::control::quotas::Meter;
 use crate::control::renewal::{Boarding, Denied, Takeoff};
 use crate::oauth::{self, Follow, RefreshFault, Renewal, refresh_request, refreshed};
 use crate::refresh::Wake;
@@ -152,6 +153,7 @@ impl Core {
     /// Copy an account to where it outlives the object.
     pub async fn mirror(&self, account: &str) {
         let value = self.control.borrow().record(account).and_then(|record| serde_json::to_string(record).ok());
+        self.control.borrow_mut().lately().count(Meter::KvWrites, 1, now());
         let patience = Settings::of(&self.env).patience_ms;
         let name = format!("{}{account}", shard::copies(&self.name));
         if let Err(error) = platform::mirror(&self.env, &name, value, patience).await {

@@ -96,7 +96,7 @@ pub fn trace(entry: &Entry, parent: &Parent) -> Value {
     let text = |key: &str, text: &str| (!text.is_empty()).then(|| json!({"key": key, "value": {"stringValue": text}}));
     let number = |key: &str, number: u64| Some(json!({"key": key, "value": {"intValue": number.to_string()}}));
     let usage = &entry.usage;
-    let failed = entry.status >= 400 || !matches!(entry.ended, "answered" | "left");
+    let failed = entry.status >= 400 || !matches!(entry.ended.as_ref(), "answered" | "left");
     let attributes = [
         text("gen_ai.operation.name", operation(entry)),
         text("gen_ai.provider.name", provider(&entry.provider)),
@@ -108,7 +108,7 @@ pub fn trace(entry: &Entry, parent: &Parent) -> Value {
         number("gen_ai.usage.cache_read.input_tokens", usage.cache_read),
         number("gen_ai.usage.cache_creation.input_tokens", usage.cache_write + usage.cache_write_long),
         number("http.response.status_code", entry.status.into()),
-        text("error.type", if failed { entry.ended } else { "" }),
+        text("error.type", if failed { entry.ended.as_ref() } else { "" }),
         text("sluice.request.id", &entry.request),
         text("sluice.token.id", &entry.token),
         text("sluice.account.id", &entry.account),

@@ -5,6 +5,7 @@ mod config;
 mod import;
 mod logins;
 mod models;
+mod overview;
 mod sessions;
 mod tokens;
 mod transfer;

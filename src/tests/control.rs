@@ -5,6 +5,7 @@ pub mod billing;
 mod copies;
 mod queue;
 mod quota;
+mod tally;
 mod vault;
 
 use super::upstreams::setups;

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::Desk;
 use crate::admin::Effect;
+use crate::fault::Millis;
+use crate::ledger::Change;
 
 const SECRET: &str = "gsk_0123456789abcdefghij";
 
@@ -171,12 +173,17 @@ fn every_change_is_mirrored_and_audited() {
     let headers = [("authorization", "Bearer admin-key-of-the-tests")];
     let made = desk.send("POST accounts", &headers, r#"{"provider":"groq","credential":{"api_key":"gsk_1"}}"#);
     let mirror = Effect::Mirror { account: "groq-1".to_owned() };
-    let audit = |action: &str| Effect::Audit {
-        actor: "key".to_owned(),
-        action: format!("account.{action}"),
-        subject: "groq-1".to_owned(),
+    let audit = |action: &str| {
+        Effect::Audit(Change {
+            at: Millis(desk.now),
+            actor: "key".to_owned(),
+            action: format!("account.{action}"),
+            subject: "groq-1".to_owned(),
+            detail: String::new(),
+        })
     };
-    assert_eq!(made.effects, [mirror.clone(), audit("create")]);
+    let (create, delete) = (audit("create"), audit("delete"));
+    assert_eq!(made.effects, [mirror.clone(), create]);
     let deleted = desk.send("DELETE accounts/groq-1", &headers, "");
-    assert_eq!(deleted.effects, [mirror, audit("delete")]);
+    assert_eq!(deleted.effects, [mirror, delete]);
 }

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::Desk;
 use crate::admin::Effect;
+use crate::fault::Millis;
+use crate::ledger::Change;
 
 fn fast(model: &str) -> Value {
     json!({"routes": {"fast": {"tiers": [[model]]}}})
@@ -143,10 +145,14 @@ fn every_change_of_the_document_is_audited() {
     let desk = &mut Desk::new();
     let headers = [("authorization", "Bearer admin-key-of-the-tests")];
     let replaced = desk.send("PUT config", &headers, &json!({"revision": 0, "document": fast("x")}).to_string());
-    let audit = |action: &str, subject: &str| Effect::Audit {
-        actor: "key".to_owned(),
-        action: format!("config.{action}"),
-        subject: subject.to_owned(),
+    let audit = |action: &str, subject: &str| {
+        Effect::Audit(Change {
+            at: Millis(1_000_000),
+            actor: "key".to_owned(),
+            action: format!("config.{action}"),
+            subject: subject.to_owned(),
+            detail: "routes".to_owned(),
+        })
     };
     assert_eq!(replaced.effects, [audit("replace", "revision 1")]);
     assert_eq!(desk.send("POST config/undo", &headers, "").effects, [audit("undo", "revision 2")]);

@@ -24,7 +24,7 @@ fn copies() -> (Control, Vec<(String, String)>) {
 
 fn recalled(control: &mut Control, copies: &[(String, String)], dry: bool) -> Vec<(String, String)> {
     let page = serde_json::from_value(json!({"copies": copies, "next": null})).unwrap();
-    let reply = restore::restored(control, &page, dry, "test".to_owned());
+    let reply = restore::restored(control, &page, dry, "test".to_owned(), Millis(1));
     let body: Value = serde_json::from_str(&reply.body).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let one = |one: &Value| (text(&one["action"]), text(&one["message"]));
@@ -44,7 +44,9 @@ fn an_object_that_was_lost_has_its_accounts_back() {
     assert_eq!(actions(&mut desk.control, &copies, false), ["add", "add"]);
     assert_eq!(actions(&mut desk.control, &copies, false), ["skip", "skip"], "again is nothing");
     assert_eq!(desk.control.target("groq-1", "m").unwrap().credential.access.expose(), CANARY);
-    assert_eq!(desk.control.changes().len(), 2);
+    let stored = desk.control.changes();
+    assert_eq!(stored.iter().filter(|row| row.key.starts_with("record/")).count(), 2);
+    assert_eq!(desk.control.audit().waiting().len(), 1);
 }
 
 #[test]
