@@ -10,12 +10,6 @@ if (skip) console.log(`skipped: ${skip}`);
 
 export const MASTER = Buffer.alloc(32, 7).toString('base64');
 
-/** What pages ask for although this build does not have it: they do without. */
-export async function lacking(sluice) {
-  const asked = await Promise.all(['overview', 'audit'].map(async (path) => [path, (await sluice.admin(`GET ${path}`)).status]));
-  return asked.filter(([, status]) => status === 404).map(([path]) => new RegExp(`^404 GET /admin/api/${path}$`));
-}
-
 export class Console {
   /** Fills itself before the tests of the file. `start` makes the world: at least `{ sluice }`. */
   constructor(start = async (t) => ({ sluice: await Sluice.start(t, { SLUICE_MASTER_KEY: MASTER, SLUICE_DEMO: '1' }) })) {
@@ -24,7 +18,6 @@ export class Console {
       Object.assign(this, await start(t));
       this.browser = await Browser.start(t);
       this.page = this.browser.page;
-      this.browser.expected.push(...(await lacking(this.sluice)));
       await this.browser.enter(this.sluice.url, ADMIN_KEY);
     });
   }
