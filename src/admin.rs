@@ -18,6 +18,7 @@ pub mod routes;
 pub mod session;
 mod tokens;
 mod transfer;
+mod trial;
 pub mod usage;
 
 use std::time::Duration;

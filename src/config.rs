@@ -42,7 +42,8 @@ pub struct Document {
     pub retention: Retention,
 }
 
-/// How long the usage log keeps a call, and how many; the deployment's variables hold where it says nothing.
+/// How long the usage log keeps a call, and how many, and the same of captures; the deployment's variables hold where it
+/// says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
@@ -50,14 +51,19 @@ pub struct Retention {
     pub days: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_days: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_mb: Option<u64>,
 }
 
 impl Retention {
-    /// Ten years; and more rows than any database of D1 holds.
-    const MOST: [(&str, u64); 2] = [("days", 3650), ("rows", 10_000_000)];
+    /// Ten years; and more rows and megabytes than any database of D1 holds.
+    const MOST: [(&str, u64); 4] =
+        [("days", 3650), ("rows", 10_000_000), ("capture_days", 3650), ("capture_mb", 10_000)];
 
     fn problems(self) -> impl Iterator<Item = Problem> {
-        let said = Self::MOST.into_iter().zip([self.days, self.rows]);
+        let said = Self::MOST.into_iter().zip([self.days, self.rows, self.capture_days, self.capture_mb]);
         let wrong = said.filter(|((_, most), said)| said.is_some_and(|said| said == 0 || said > *most));
         wrong.map(|((name, most), _)| Problem {
             path: format!("retention.{name}"),

@@ -41,6 +41,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Document};
 use crate::fault::{Failure, Kind, Millis};
 use crate::filter::Filter;
+use crate::ir::Protocol;
 use crate::models::lists::Lists;
 use crate::pool::{Ask, Goal, Look, Pool, Row, Settlement};
 use crate::prices::Sold;
@@ -412,16 +413,7 @@ impl Control {
         if rules.is_empty() && filters.is_empty() && chosen.route.is_none() && chosen.effort.is_none() {
             return (Vec::new(), Vec::new());
         }
-        let terms = payer.and_then(|id| self.clients.get(id)).map(|token| (token.id.as_str(), &token.terms));
-        let token: Vec<&str> = terms.iter().flat_map(|(id, terms)| [*id, terms.name.as_str()]).collect();
-        let subject = Subject {
-            model: &inquiry.model,
-            protocol: inquiry.protocol,
-            token: &token,
-            project: terms.map(|(_, terms)| terms.project.as_str()).filter(|project| !project.is_empty()),
-        };
-        let named = terms.map_or(&[][..], |(_, terms)| &terms.rules);
-        let (mut rules, filters) = rules::select(rules, filters, &subject, named);
+        let (mut rules, filters) = self.fitting(rules, filters, payer, &inquiry.model, inquiry.protocol);
         let route = chosen.route.as_ref().and_then(|name| Some((name, routes.get(name)?)));
         rules.extend(route.map(|(name, route)| route.rule(name)));
         rules.extend(chosen.effort.as_ref().map(|effort| Rule {
@@ -431,6 +423,22 @@ impl Control {
         }));
         rules.retain(|rule| !(rule.system.is_empty() && rule.defaults.is_empty() && rule.overrides.is_empty()));
         (rules, filters)
+    }
+
+    /// Those of `rules` and `filters` that are for calls of `payer`, or of the operator's own key.
+    pub fn fitting(
+        &self,
+        rules: &[Rule],
+        filters: &[Filter],
+        payer: Option<&str>,
+        model: &str,
+        protocol: Protocol,
+    ) -> (Vec<Rule>, Vec<Filter>) {
+        let terms = payer.and_then(|id| self.clients.get(id)).map(|token| (token.id.as_str(), &token.terms));
+        let token: Vec<&str> = terms.iter().flat_map(|(id, terms)| [*id, terms.name.as_str()]).collect();
+        let project = terms.map(|(_, terms)| terms.project.as_str()).filter(|project| !project.is_empty());
+        let named = terms.map_or(&[][..], |(_, terms)| &terms.rules);
+        rules::select(rules, filters, &Subject { model, protocol, token: &token, project }, named)
     }
 
     /// Micro-dollars per million tokens of prompt and answer.

@@ -216,6 +216,11 @@ impl Finder {
         Ok(Some(finder))
     }
 
+    /// States of its automaton.
+    pub fn weight(&self) -> usize {
+        self.words.as_ref().map_or(0, Words::weight)
+    }
+
     fn deed(&self, filter: usize) -> Option<&Deed> {
         self.deeds.get(filter)
     }

@@ -37,7 +37,6 @@ use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::access::{self, Caller};
 use crate::call::{Call, Head, Route, protocol_of, route};
-use crate::config::Retention;
 use crate::control::balance::Balance;
 use crate::control::inquiry::{Inquiry, Wanted};
 use crate::exec::{self, Refused, Reply};
@@ -65,7 +64,7 @@ fn start() {
 
 /// Renews what is due, and forgets what is old.
 #[event(scheduled)]
-async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
+async fn scheduled(event: ScheduledEvent, env: Env, _: ScheduleContext) {
     let settings = Settings::of(&env);
     let mut kept = Vec::new();
     for object in settings.shards.objects() {
@@ -73,8 +72,10 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     }
     ledger::keep_up(&env).await;
     // The first has the configuration of all. Nothing is forgotten by a guess.
-    let Some(Some(Retention { days, rows })) = kept.into_iter().next() else { return };
-    ledger::prune(&env, &settings, days, rows).await;
+    let Some(Some(retention)) = kept.into_iter().next() else { return };
+    // The clock strikes every five minutes.
+    let hourly = event.schedule() / 60_000.0 % 60.0 < 5.0;
+    ledger::prune(&env, &settings, retention, hourly).await;
 }
 
 /// 32 MiB: the largest request that any provider takes, and a quarter of an isolate.
@@ -160,7 +161,7 @@ async fn serve(request: &Request, head: &Head<'_>, id: &str, env: Env, context: 
             let call = Rc::new(call);
             let aside = Aside {
                 agent: (head.header)("user-agent"),
-                debug: (head.header)("x-sluice-debug").is_some(),
+                debug: (head.header)("x-sluice-debug").as_deref() == Some("1"),
                 parent: Parent::of((head.header)("traceparent").as_deref()),
             };
             let io = Workerd::new(env, object, context, request.signal(), settings, inquiry, Rc::clone(&call), aside);

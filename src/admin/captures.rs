@@ -1,9 +1,10 @@
 //! `/admin/api/captures`: what tokens allowed to be kept, to read, to export and to forget.
 
 use super::usage::number;
-use super::{Asked, Errand, Other, Outcome, Reply, Request};
+use super::{Asked, Effect, Errand, Other, Outcome, Reply, Request};
 use crate::captures::export::Export;
 use crate::captures::{self, Filter};
+use crate::control::Control;
 use crate::fault::Failure;
 use crate::ledger::Statement;
 
@@ -18,8 +19,13 @@ pub fn one(asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
     Ok(read(captures::Errand::One { statement: captures::one(number("id", asked.id)?) }))
 }
 
-pub fn export(request: &Request<'_>) -> Result<Outcome, Failure> {
-    Ok(Outcome::Other(Other::Captures(Export::of(request.query)?)))
+/// Conversations leave the deployment: who took them is in the audit log.
+pub fn export(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
+    let export = Export::of(asked.request.query)?;
+    if let Effect::Audit(change) = asked.audit("captures.export", "*", export.told()) {
+        control.note(change);
+    }
+    Ok(Outcome::Other(Other::Captures(export)))
 }
 
 pub fn remove(asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {

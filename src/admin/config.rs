@@ -43,7 +43,7 @@ fn audit(asked: &Asked<'_, '_>, action: &str, control: &Control) -> Effect {
     let parts = |document: &config::Document| serde_json::to_value(document).unwrap_or_default();
     let (after, before) = (parts(&config.document), config.history().next().map(|past| parts(&past.document)));
     let before = before.unwrap_or_default();
-    let names = ["routes", "fallbacks", "models", "prices", "rules", "filters"];
+    let names = ["routes", "fallbacks", "models", "prices", "rules", "filters", "queue", "retention"];
     let changed: Vec<&str> = names.into_iter().filter(|name| after.get(name) != before.get(name)).collect();
     asked.audit(action, format!("revision {}", config.revision), changed.join(", "))
 }

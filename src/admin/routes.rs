@@ -2,7 +2,8 @@
 
 use super::{Asked, Errand, Other, Outcome, Reply, Request, SELF_TEST};
 use super::{
-    accounts, audit, captures, config, logins, models, overview, probe, restore, session, tokens, transfer, usage,
+    accounts, audit, captures, config, logins, models, overview, probe, restore, session, tokens, transfer, trial,
+    usage,
 };
 use crate::call::printable;
 use crate::control::Control;
@@ -52,7 +53,7 @@ pub const ROUTES: &[Route] = &[
     on("GET", "audit/verify", |_, asked| audit::verify(asked.request)),
     on("GET", "captures", |_, asked| captures::list(asked.request)),
     on("DELETE", "captures", |_, asked| captures::remove_all(asked)),
-    on("GET", "captures/export", |_, asked| captures::export(asked.request)),
+    on("GET", "captures/export", captures::export),
     on("GET", "captures/{id}", |_, asked| captures::one(asked)),
     on("DELETE", "captures/{id}", |_, asked| captures::remove(asked)),
     on("GET", "config", |control, _| done(Ok(config::show(control)))),
@@ -74,6 +75,7 @@ pub const ROUTES: &[Route] = &[
     on("GET", "overview", |control, asked| done(overview::show(control, asked.request))),
     on("GET", "providers", |_, _| done(Ok(accounts::providers()))),
     on("POST", "restore", |_, asked| restore::begin(asked)),
+    on("POST", "rules/try", |control, asked| done(trial::try_out(control, asked.request))),
     on("GET", "tail", |_, _| Ok(Outcome::Other(Other::Tail))),
     on("GET", "metrics", |_, _| Ok(Outcome::Other(Other::Metrics))),
     on("GET", "tokens", |control, asked| done(tokens::list(control, asked.request))),

@@ -113,7 +113,7 @@ pub fn dress(control: &Control, row: &mut Value) {
     for ours in ["fits", "further"] {
         row.remove(ours);
     }
-    for flag in ["stream", "estimated"] {
+    for flag in ["stream", "estimated", "captured"] {
         if let Some(value) = row.get_mut(flag) {
             *value = json!(value.as_u64() == Some(1));
         }

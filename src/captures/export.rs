@@ -49,6 +49,20 @@ impl Export {
         };
         Ok(Self { filter: Filter::of(query)?, format, distinct })
     }
+
+    /// In a line of the audit log.
+    pub fn told(&self) -> String {
+        let Self { filter: Filter { from, to, token, model, finish }, format, .. } = self;
+        let mut told = format!("{format:?}").to_ascii_lowercase();
+        let times = [("from", from), ("to", to)].map(|(name, at)| (name, at.map(|at| at.0.to_string())));
+        let texts = [("token", token), ("model", model), ("finish", finish)].map(|(name, text)| (name, text.clone()));
+        for (name, said) in times.into_iter().chain(texts) {
+            if let Some(said) = said {
+                told.push_str(&format!(", {name} {said}"));
+            }
+        }
+        told
+    }
 }
 
 #[derive(Deserialize)]
@@ -150,7 +164,7 @@ const CLIENTS: [Protocol; 5] =
     [Protocol::Chat, Protocol::Responses, Protocol::Messages, Protocol::Gemini, Protocol::Ollama];
 
 /// A call for a whole answer.
-fn whole(protocol: Protocol, operation: Operation, model: &str, body: Body) -> Call {
+pub fn whole(protocol: Protocol, operation: Operation, model: &str, body: Body) -> Call {
     let stream = Some(false);
     let endpoint = Endpoint { protocol, operation, model: None, stream, json_array: false, line: None, provider: None };
     let (id, model) = (String::new(), model.to_owned());
@@ -158,7 +172,7 @@ fn whole(protocol: Protocol, operation: Operation, model: &str, body: Body) -> C
 }
 
 /// The half of each client's protocol that reads its whole answers.
-fn wire(protocol: Protocol) -> Option<&'static dyn Outbound> {
+pub fn wire(protocol: Protocol) -> Option<&'static dyn Outbound> {
     Some(match protocol {
         Protocol::Chat => &chat::Chat::OPENAI,
         Protocol::Responses => &responses::Responses,

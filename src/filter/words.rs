@@ -71,6 +71,10 @@ impl Words {
         Some(Self { states })
     }
 
+    pub fn weight(&self) -> usize {
+        self.states.len()
+    }
+
     /// Read a piece of text from `state` (0 at the beginning of a text) and report every word that ends in it.
     pub fn read(&self, state: u32, piece: &str, mut found: impl FnMut(Found)) -> u32 {
         let mut at = state;

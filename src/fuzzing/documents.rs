@@ -3,14 +3,13 @@
 use std::sync::LazyLock;
 
 use super::Input;
-use super::rig::{call, target};
+use super::rig::{call, pass, target};
 use crate::accounts::{self, Setup};
 use crate::config::{self, Config};
 use crate::fault::Millis;
 use crate::ir::Protocol;
 use crate::json::Body;
 use crate::login::paste::{self, Outcome, Unreadable};
-use crate::passing::Passing;
 use crate::route::Needs;
 use crate::route::choose::{Asked, Knowledge, choose};
 use crate::route::preferences::Preferences;
@@ -95,7 +94,7 @@ pub fn document(data: &[u8]) {
 
     let body = r#"{"model":"m","messages":[{"role":"system","content":"Be kind to a@b.example."},{"role":"user","content":"4111 1111 1111 1111"}]}"#;
     let call = call("POST", "/v1/chat/completions", &[], body).unwrap();
-    match Passing::new(&document.rules, &document.filters, [7; 32], &call) {
+    match pass(&document.rules, &document.filters, &call) {
         Ok(passing) => {
             let asked = passing.as_ref().map_or(&call, |passing| &passing.call);
             for wire in [Protocol::Chat, Protocol::Messages] {

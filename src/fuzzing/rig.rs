@@ -1,6 +1,7 @@
 //! What the laws and the golden matrix stand on: fixtures, calls, a provider of one wire, and a client that reads.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,10 +9,12 @@ use serde_json::Value;
 use super::amazon::{event, exception};
 use crate::call::{Call, Head, HttpRequest, Route, route};
 use crate::fault::{Failure, Fault, Millis, Scope};
+use crate::filter::Filter;
 use crate::framing::{Frame, Framer};
 use crate::ir::Protocol;
 use crate::ir::Seal;
 use crate::ir::event::{Block, Delta, Event, FinishReason, Grammar, Usage};
+use crate::passing::{Passing, Ready};
 use crate::protocol::chat::Chat;
 use crate::protocol::converse::Converse;
 use crate::protocol::gemini::Gemini;
@@ -21,6 +24,7 @@ use crate::protocol::ollama::Ollama;
 use crate::protocol::responses::Responses;
 use crate::protocol::{Echo, Outbound, Report, StreamError};
 use crate::pump::{Answering, Pump, failure_of};
+use crate::rules::Rule;
 use crate::upstream::{Credential, Payload, Refusal, Secret, Target, Upstream, payload};
 
 /// Protocols providers speak.
@@ -91,6 +95,11 @@ fn messages(lines: &[u8]) -> Vec<u8> {
 pub fn streams() -> Vec<(Protocol, Fixture)> {
     let of = |wire| fixtures(&format!("streams/{}", name(wire))).into_iter().map(move |fixture| (wire, fixture));
     WIRES.iter().copied().flat_map(of).collect()
+}
+
+/// What rules and filters make of a call.
+pub fn pass(rules: &[Rule], filters: &[Filter], call: &Call) -> Result<Option<Passing>, Failure> {
+    Passing::new(&Rc::new(Ready::new(rules, filters)?), [7; 32], call)
 }
 
 /// A call as it comes from the client.

@@ -93,8 +93,10 @@ pub fn chain(from: u64, limit: usize) -> Statement {
     Statement::new("SELECT * FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2", vec![from.into(), limit.into()])
 }
 
+/// One call, and whether what was said is kept.
 pub fn row(id: u64) -> Statement {
-    Statement::new("SELECT * FROM usage WHERE id = ?1", vec![id.into()])
+    let sql = "SELECT *, EXISTS (SELECT 1 FROM captures WHERE id = ?1) AS captured FROM usage WHERE id = ?1";
+    Statement::new(sql, vec![id.into()])
 }
 
 /// Sums of the days from `from` to `to`, by some of `day`, `token`, `model` and `account`.

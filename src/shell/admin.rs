@@ -56,7 +56,10 @@ pub async fn handle(core: &Rc<Core>, request: &Request) -> worker::Result<Respon
     let reply = match outcome {
         Outcome::Done(reply) => reply,
         Outcome::Other(Other::Tail) => return Ok(core.tail.open(request)),
-        Outcome::Other(Other::Captures(export)) => return Ok(captures::export(&core.env, &export)),
+        Outcome::Other(Other::Captures(export)) => {
+            core.tell_audit().await;
+            return Ok(captures::export(&core.env, &export));
+        }
         Outcome::Other(Other::Metrics) => return Ok(metrics(core)),
         Outcome::Errand(errand) => run(core, errand).await,
     };
@@ -106,7 +109,14 @@ async fn run(core: &Rc<Core>, errand: Errand) -> Reply {
                 One { statement } => captures::one(&core.env, statement).await,
                 List { statement, .. } | Removed { statement } => {
                     let rows = ledger::run(&core.env, std::slice::from_ref(statement)).await;
-                    let rows = rows.map(|done| done.into_iter().flat_map(|done| done.rows).collect());
+                    let rows = rows.map(|done| {
+                        let rows = done.into_iter().flat_map(|done| done.rows);
+                        let dressed = rows.map(|mut row| {
+                            admin::usage::dress(&core.control.borrow(), &mut row);
+                            row
+                        });
+                        dressed.collect()
+                    });
                     crate::captures::told(&errand, rows)
                 }
             };

@@ -20,7 +20,7 @@ use crate::exec::{Io, Trace};
 use crate::fault::{Failure, Fault, Millis};
 use crate::filter::Hits;
 use crate::ledger::{Entry, Facts};
-use crate::passing::Passing;
+use crate::passing::{Passing, Shelf};
 use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::StreamError;
 use crate::refresh::mark;
@@ -28,6 +28,10 @@ use crate::telemetry::otlp::Parent;
 use crate::tokens;
 use crate::upstream::{Refusal, Target};
 use crate::witness::{Shared, Witness};
+
+thread_local! {
+    static SHELF: RefCell<Shelf> = RefCell::default();
+}
 
 /// What a request says beside what it asks.
 pub struct Aside {
@@ -280,7 +284,8 @@ impl Io for Workerd {
     fn passing(&self, call: &Call) -> Result<Option<Passing>, Failure> {
         match self.grant.get() {
             Some(Grant { rules, filters, .. }) if !(rules.is_empty() && filters.is_empty()) => {
-                let passing = Passing::new(rules, filters, self.settings.mask_key(), call)?;
+                let ready = SHELF.with_borrow_mut(|shelf| shelf.take(rules, filters))?;
+                let passing = Passing::new(&ready, self.settings.mask_key(), call)?;
                 if let Some(passing) = &passing {
                     let _ = self.hits.set(passing.hits());
                 }

@@ -8,6 +8,7 @@ use worker::Env;
 use super::settings::Settings;
 use super::{meter, now, platform};
 use crate::captures;
+use crate::config::Retention;
 use crate::fault::Millis;
 use crate::ledger::{Entry, Statement, is_old, is_unmade, prune_before, prune_beyond, schema, version, version_of};
 
@@ -98,16 +99,17 @@ pub async fn write(env: &Env, entries: &[Entry]) {
     }
 }
 
-/// Forget what is older than is kept, a step at a time; `days` and `rows` as the configuration has them. How many there
-/// are is asked once an hour: it reads the sums, or all sizes.
-pub async fn prune(env: &Env, settings: &Settings, days: Option<u64>, rows: Option<u64>) {
+/// Forget what is older than is kept, a step at a time; `kept` is what the configuration says. How many there are is
+/// asked once an hour: it reads the sums, or all sizes.
+pub async fn prune(env: &Env, settings: &Settings, kept: Retention, hourly: bool) {
     let now = now();
     let ago = |days: u64| Millis(now.0.saturating_sub(days.saturating_mul(86_400_000)));
-    let before = ago(days.unwrap_or(settings.log_days));
+    let before = ago(kept.days.unwrap_or(settings.log_days));
     let mut steps = vec![prune_before(before)];
-    if now.0 / 60_000 % 60 < 5 {
-        steps.push(prune_beyond(rows.unwrap_or(settings.log_rows), before));
-        steps.extend(captures::prune(ago(settings.capture_days), settings.capture_bytes));
+    if hourly {
+        let bytes = kept.capture_mb.unwrap_or(settings.capture_mb).saturating_mul(1 << 20);
+        steps.push(prune_beyond(kept.rows.unwrap_or(settings.log_rows), before));
+        steps.extend(captures::prune(ago(kept.capture_days.unwrap_or(settings.capture_days)), bytes));
     }
     if let Err(error) = once(env, &steps).await
         && !is_unmade(&error)

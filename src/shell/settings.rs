@@ -47,9 +47,9 @@ pub struct Settings {
     /// For how long the usage log keeps a call, and how many of them.
     pub log_days: u64,
     pub log_rows: u64,
-    /// The same of captures, and how many bytes of them.
+    /// The same of captures, and how many megabytes of them.
     pub capture_days: u64,
-    pub capture_bytes: u64,
+    pub capture_mb: u64,
     /// The share of accounts that may be unwell before `/healthz` says so.
     pub health_percent: u8,
     pub exporter: Option<Exporter>,
@@ -140,7 +140,7 @@ impl Settings {
             log_rows: whole("SLUICE_LOG_ROWS", 200_000),
             capture_days: whole("SLUICE_CAPTURE_DAYS", 30),
             // A fifth of a free database.
-            capture_bytes: whole("SLUICE_CAPTURE_MB", 100).saturating_mul(1 << 20),
+            capture_mb: whole("SLUICE_CAPTURE_MB", 100),
             health_percent: u8::try_from(whole("SLUICE_HEALTH_PERCENT", 50).min(100)).unwrap_or(50),
             exporter: Exporter::of(&get),
             hook,

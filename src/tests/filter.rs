@@ -10,7 +10,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::rig::{Play, Played, call, simple_call, target, wire};
+use super::rig::{Play, Played, call, pass, simple_call, target, wire};
 use crate::call::Call;
 use crate::filter::masks::Masks;
 use crate::filter::watch::Looks;
@@ -115,7 +115,7 @@ fn chat(protocol: Protocol, text: &str) -> Call {
 }
 
 fn passing(filters: &[Filter], call: &Call) -> Passing {
-    Passing::new(&[], filters, [7; 32], call).unwrap().unwrap()
+    pass(&[], filters, call).unwrap().unwrap()
 }
 
 /// The text a provider of `wire` gets of a call.

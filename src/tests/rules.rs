@@ -1,14 +1,16 @@
 //! Prompt rules: what a provider gets of a client's system prompt and parameters.
 
+use std::rc::Rc;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::rig::{CLIENTS, call, name, target};
+use super::rig::{CLIENTS, call, name, pass, target};
 use crate::call::Call;
 use crate::filter::Filter;
 use crate::ir::Protocol;
 use crate::json::Body;
-use crate::passing::{self, Passing};
+use crate::passing::{self, Ready, Shelf};
 use crate::rules::{Rule, Rules, Subject, select};
 use crate::upstream::{Target, payload_through};
 
@@ -183,7 +185,7 @@ fn at(wire: Protocol) -> Target {
 }
 
 fn sent(rule: Value, call: &Call, wire: Protocol) -> Value {
-    let passing = Passing::new(&rules(json!([rule])), &[], [0; 32], call).unwrap().unwrap();
+    let passing = pass(&rules(json!([rule])), &[], call).unwrap().unwrap();
     let payload = payload_through(Some(&passing), &passing.call, &at(wire)).unwrap();
     serde_json::from_slice(&payload.body).unwrap()
 }
@@ -238,7 +240,7 @@ fn a_relay_keeps_what_the_rule_does_not_name() {
     let body = r#"{"contents":[{"parts":[{"text":"hi"}]}] ,"generation_config": {"max_output_tokens":3, "candidateCount" : 1},"x":1.50}"#;
     let call = call("POST", "/v1beta/models/gemini-2.5-pro:generateContent", &[], body).unwrap();
     let rule = rules(json!([{"name": "r", "overrides": {"max_tokens": 7}}]));
-    let passing = Passing::new(&rule, &[], [0; 32], &call).unwrap().unwrap();
+    let passing = pass(&rule, &[], &call).unwrap().unwrap();
     let payload = payload_through(Some(&passing), &passing.call, &at(Protocol::Gemini)).unwrap();
     let sent = std::str::from_utf8(&payload.body).unwrap();
     assert_eq!(sent, body.replace(r#""max_output_tokens":3"#, r#""max_output_tokens":7"#));
@@ -250,11 +252,41 @@ fn a_dry_run_shows_before_and_after() {
     let filters: Vec<Filter> =
         serde_json::from_value(json!([{"name": "p", "action": "mask", "find": {"personal": ["email"]}}])).unwrap();
     let call = asked(Protocol::Chat, json!({"messages": [{"role": "system", "content": "ada@example.org"}]}));
-    let trial = passing::try_out(&rule, &filters, &call, super::rig::wire(Protocol::Chat));
+    let ready = Rc::new(Ready::new(&rule, &filters).unwrap());
+    let trial = passing::try_out(&ready, &call, super::rig::wire(Protocol::Chat), Some("Write to grace@example.org."));
     assert!(trial.before.contains("ada@example.org") && !trial.after.contains("ada@example.org"));
     assert!(trial.after.contains("EMAIL-") && trial.after.contains(r"\n\nB"), "{}", trial.after);
     assert_eq!(trial.parameters, [("seed".to_owned(), Some("7".to_owned()))]);
-    assert_eq!((trial.hits.list().len(), trial.refused), (1, None));
+    assert_eq!((trial.hits.list().len(), trial.refused), (2, None));
+    assert_eq!(trial.answer.as_deref(), Some("Write to [EMAIL]."));
+    let placeholder = trial.after.split(['"', '\\']).find(|text| text.starts_with("EMAIL-")).unwrap();
+    let restored = passing::try_out(&ready, &call, super::rig::wire(Protocol::Chat), Some(placeholder));
+    assert_eq!(restored.answer.as_deref(), Some("ada@example.org"));
+}
+
+#[test]
+fn what_a_call_before_needed_is_not_compiled_again() {
+    let mut shelf = Shelf::default();
+    let rule = |text: &str| rules(json!([{"name": "r", "system": [{"append": text}]}]));
+    let first = shelf.take(&rule("A"), &[]).unwrap();
+    assert!(Rc::ptr_eq(&first, &shelf.take(&rule("A"), &[]).unwrap()));
+    let other = shelf.take(&rule("B"), &[]).unwrap();
+    assert!(!Rc::ptr_eq(&first, &other), "a rule that was changed");
+    for text in ["C", "D", "E", "F", "G", "H"] {
+        shelf.take(&rule(text), &[]).unwrap();
+        shelf.take(&rule("A"), &[]).unwrap();
+    }
+    assert!(Rc::ptr_eq(&first, &shelf.take(&rule("A"), &[]).unwrap()), "what is used stays");
+    shelf.take(&rule("I"), &[]).unwrap();
+    assert!(!Rc::ptr_eq(&other, &shelf.take(&rule("B"), &[]).unwrap()), "what is not used goes");
+    let words: Vec<String> = (0..30_000).map(|word| format!("{word:05}{:05}", word * 7 % 30_000)).collect();
+    let heavy = |name: &str| -> Vec<Filter> {
+        serde_json::from_value(json!([{"name": name, "action": "flag", "find": {"words": words}}])).unwrap()
+    };
+    shelf.take(&[], &heavy("one")).unwrap();
+    let two = shelf.take(&[], &heavy("two")).unwrap();
+    assert!(Rc::ptr_eq(&two, &shelf.take(&[], &heavy("two")).unwrap()), "the latest stays, whatever it weighs");
+    assert!(!Rc::ptr_eq(&first, &shelf.take(&rule("A"), &[]).unwrap()), "the heavy have pushed out the rest");
 }
 
 proptest! {

@@ -55,6 +55,9 @@ fn what_is_kept_is_said_in_numbers_that_make_sense() {
     let wrong = tried(desk, json!({"days": 0, "rows": 10_000_001}));
     let paths: Vec<_> = wrong.as_array().unwrap().iter().map(|problem| problem["path"].clone()).collect();
     assert_eq!(paths, ["retention.days", "retention.rows"]);
+    let wrong = tried(desk, json!({"capture_days": 3651, "capture_mb": 0}));
+    let paths: Vec<_> = wrong.as_array().unwrap().iter().map(|problem| problem["path"].clone()).collect();
+    assert_eq!(paths, ["retention.capture_days", "retention.capture_mb"]);
     assert_eq!(tried(desk, json!({"days": -1}))[0]["path"], "retention.days");
 }
 
@@ -100,7 +103,7 @@ fn the_schema_agrees_with_what_is_taken() {
             "overrides": {"reasoning_effort": "high"}}},
         "fallbacks": {"openai": ["anthropic"]},
         "queue": {"seconds": 5, "calls": 9},
-        "retention": {"days": 30, "rows": 1000},
+        "retention": {"days": 30, "rows": 1000, "capture_days": 7, "capture_mb": 20},
         "rules": [{"name": "r", "optional": true, "when": {"models": ["gpt-*"], "tokens": ["t"], "projects": ["p"], "protocols": ["chat"]},
             "system": [{"append": "a"}, {"replace": {"find": "x", "with": "y", "pattern": true}}],
             "defaults": {"seed": 1}, "overrides": {"seed": 2}}],
@@ -188,4 +191,46 @@ fn rules_of_the_document_the_route_and_the_suffix_reach_the_calls_they_fit() {
     let wrong = json!({"rules": [{"name": "a", "system": [{"replace": {"find": "(", "with": "", "pattern": true}}]}]});
     let (status, refused) = desk.ask("PUT config", &json!({"revision": 1, "document": wrong}));
     assert_eq!((status, &refused["problems"][0]["path"]), (422, &json!("rules[0]")), "{refused}");
+}
+
+#[test]
+fn rules_and_filters_are_tried_before_they_are_stored() {
+    let desk = &mut Desk::new();
+    let rules = json!([{"name": "short", "when": {"models": ["gpt-*"]}, "system": [{"append": "Be brief."}]},
+        {"name": "asked for", "optional": true, "system": [{"append": "In verse."}]}]);
+    let filters = json!([{"name": "mail", "action": "mask", "find": {"personal": ["email"]}}]);
+    let request = json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "I am ada@example.org"}]});
+    let question = |more: Value| {
+        let mut question = json!({"model": "gpt-4.1", "request": request, "answer": "Hi, grace@example.org"});
+        question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        question
+    };
+    let (status, trial) = desk.ask("POST rules/try", &question(json!({"rules": rules, "filters": filters})));
+    assert_eq!(status, 200, "{trial}");
+    let after: Value = serde_json::from_str(trial["after"].as_str().unwrap()).unwrap();
+    assert_eq!(after["messages"][0], json!({"role": "system", "content": "Be brief."}));
+    assert!(after["messages"][1]["content"].as_str().unwrap().starts_with("I am EMAIL-"), "{after}");
+    assert_eq!((&trial["answer"], &trial["refused"]), (&json!("Hi, [EMAIL]"), &Value::Null));
+    assert_eq!(trial["hits"].as_array().unwrap().len(), 2);
+    // Without any, those that are stored; a token brings its own.
+    let (_, stored) = desk.ask("POST rules/try", &question(json!({})));
+    assert_eq!((&stored["after"], &stored["answer"]), (&stored["before"], &json!("Hi, grace@example.org")));
+    let (_, made) = desk.ask("POST tokens", &json!({"name": "poet", "rules": ["asked for"]}));
+    let of_token = question(json!({"rules": rules, "token": made["token"]["id"]}));
+    assert!(desk.ask("POST rules/try", &of_token).1["after"].as_str().unwrap().contains("In verse."));
+    let other = question(json!({"rules": rules, "model": "claude-sonnet-4-5"}));
+    assert_eq!(desk.ask("POST rules/try", &other).1["before"], desk.ask("POST rules/try", &other).1["after"]);
+    let refusing = json!([{"name": "beast", "action": "refuse", "message": "not here", "find": {"words": ["grace"]}}]);
+    let (_, refused) = desk.ask("POST rules/try", &question(json!({"filters": refusing})));
+    assert_eq!((&refused["answer"], &refused["refused"]), (&Value::Null, &json!("not here")));
+    for (wrong, field) in [
+        (json!({"token": "tok_nobody"}), "token"),
+        (json!({"protocol": "kiro"}), "protocol"),
+        (json!({"request": "text"}), "request"),
+        (json!({"filters": [{"name": "bad", "action": "flag", "find": {"patterns": ["("]}}]}), "bad"),
+    ] {
+        let (status, said) = desk.ask("POST rules/try", &question(wrong));
+        assert_eq!((status, said["error"]["field"].as_str()), (400, Some(field)), "{said}");
+    }
+    assert!(desk.control.changes().iter().all(|row| !row.key.starts_with("config")), "something was stored");
 }

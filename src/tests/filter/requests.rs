@@ -7,8 +7,7 @@ use super::{chat, clean, filters, passing, personal, sent};
 use crate::fault::Kind;
 use crate::filter::masks::{Masks, lookalikes};
 use crate::ir::Protocol;
-use crate::passing::Passing;
-use crate::tests::rig::{CLIENTS, WIRES, call};
+use crate::tests::rig::{CLIENTS, WIRES, call, pass};
 
 const MAIL: &str = "ada@example.org";
 
@@ -91,9 +90,9 @@ fn the_same_value_has_the_same_placeholder_and_another_key_another() {
 fn a_refusal_is_told_in_the_operators_words() {
     let no = filters(json!([{"name": "no", "action": "refuse", "message": "not here", "find": {"words": ["dragon"]}}]));
     for &client in CLIENTS {
-        let failure = Passing::new(&[], &no, [0; 32], &chat(client, "a DRAGON.")).err().unwrap();
+        let failure = pass(&[], &no, &chat(client, "a DRAGON.")).err().unwrap();
         assert_eq!((failure.kind, failure.message.as_str()), (Kind::InvalidRequest, "not here"), "{client:?}");
-        assert!(Passing::new(&[], &no, [0; 32], &chat(client, "a drag on.")).is_ok(), "{client:?}");
+        assert!(pass(&[], &no, &chat(client, "a drag on.")).is_ok(), "{client:?}");
     }
 }
 
@@ -122,8 +121,8 @@ fn a_body_that_is_no_json_is_left_alone() {
         "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nm\r\n--b--\r\n",
     )
     .unwrap();
-    assert!(Passing::new(&[], &personal(), [0; 32], &form).unwrap().is_none());
-    assert!(Passing::new(&[], &[], [0; 32], &chat(Protocol::Chat, MAIL)).unwrap().is_none(), "off");
+    assert!(pass(&[], &personal(), &form).unwrap().is_none());
+    assert!(pass(&[], &[], &chat(Protocol::Chat, MAIL)).unwrap().is_none(), "off");
 }
 
 proptest! {
