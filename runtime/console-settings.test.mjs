@@ -43,16 +43,16 @@ test('a rule that makes no sense is refused at its line, and undone is what was 
 test('how long calls are kept is set, refused where it makes no sense, and taken away', { skip }, async () => {
   const { page } = it;
   await it.open('settings/storage');
-  await page.getByLabel('Days').fill('0');
+  await page.getByLabel('Days', { exact: true }).fill('0');
   await it.button('Save').click();
   await page.locator('.field.wrong').getByText('expected a number from 1 to 3650').waitFor();
   it.clean(/^422 PUT \/admin\/api\/config/);
-  await page.getByLabel('Days').fill('30');
+  await page.getByLabel('Days', { exact: true }).fill('30');
   await page.getByLabel('Requests', { exact: true }).fill('5000');
   await it.button('Save').click();
   await it.message('Saved.').waitFor();
   assert.deepEqual((await stored()).retention, { days: 30, rows: 5000 });
-  await page.getByLabel('Days').fill('');
+  await page.getByLabel('Days', { exact: true }).fill('');
   await page.getByLabel('Requests', { exact: true }).fill('');
   await it.button('Save').click();
   await until(async () => (await stored()).retention === undefined);

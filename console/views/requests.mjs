@@ -2,22 +2,25 @@
 
 import { query, useList } from '../api.mjs';
 import { html, useEffect, useState } from '../parts/html.mjs';
+import { go } from '../parts/router.mjs';
 import { Button, Card, Choice, Empty, Loaded, MoreButton, Page, Segments, Text } from '../parts/ui.mjs';
 import { t } from '../strings.mjs';
+import { Captures } from './requests/captures.mjs';
 import { Live } from './requests/live.mjs';
 import Request from './requests/request.mjs';
 import { Rows } from './requests/table.mjs';
 
+const VIEWS = { history: History, live: Live, captures: Captures };
+
 export default function Requests({ rest, values }) {
-  if (rest[0] !== undefined) return html`<${Request} id=${rest[0]} />`;
-  return html`<${Log} key=${JSON.stringify(values)} first=${values} />`;
+  if (rest[0] !== undefined && !(rest[0] in VIEWS)) return html`<${Request} id=${rest[0]} />`;
+  return html`<${Log} key=${JSON.stringify(values)} first=${values} view=${rest[0] ?? 'history'} />`;
 }
 
-function Log({ first }) {
-  const [live, setLive] = useState('history');
+function Log({ first, view }) {
   return html`<${Page} title=${t('Requests')} lead=${t('Prompts and answers are not stored, unless a token says so.')}
-    actions=${html`<${Segments} label=${t('Show')} value=${live} onInput=${setLive} options=${[['history', t('History')], ['live', t('Live')]]} />`}>
-    ${live === 'live' ? html`<${Live} />` : html`<${History} first=${first} />`}
+    actions=${html`<${Segments} label=${t('Show')} value=${view} onInput=${(name) => go('requests', name)} options=${[['history', t('History')], ['live', t('Live')], ['captures', t('Captures')]]} />`}>
+    <${VIEWS[view]} first=${first} />
   <//>`;
 }
 

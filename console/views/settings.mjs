@@ -25,7 +25,7 @@ export default function Settings({ rest, session }) {
       ${TABS.map(([name, title]) => html`<a href=${name ? link('settings', name) : link('settings')} aria-current=${name === tab ? 'page' : undefined}>${t(title)}</a>`)}
     </div>
     ${tab === 'filters'
-      ? html`<${Section} key="filters" part="filters" title=${t('Filters')} example=${EXAMPLES.filters} empty=${[]} lead=${t('Words, patterns and personal data: flagged, refused, or replaced on the way out and put back on the way in.')} />`
+      ? html`<${Section} key="filters" part="filters" tries title=${t('Filters')} example=${EXAMPLES.filters} empty=${[]} lead=${t('Words, patterns and personal data: flagged, refused, or replaced on the way out and put back on the way in.')} />`
       : tab === 'prices'
         ? html`<${Prices} />`
         : tab === 'storage'
@@ -36,6 +36,6 @@ export default function Settings({ rest, session }) {
               ? html`<${Audit} />`
               : tab === 'about'
                 ? html`<${About} session=${session} />`
-                : html`<${Section} key="rules" part="rules" title=${t('Prompt rules')} example=${EXAMPLES.rules} empty=${[]} lead=${t('What is put before, behind or in place of a prompt’s system text, for which models and tokens.')} />`}
+                : html`<${Section} key="rules" part="rules" tries title=${t('Prompt rules')} example=${EXAMPLES.rules} empty=${[]} lead=${t('What is put before, behind or in place of a prompt’s system text, for which models and tokens.')} />`}
   <//>`;
 }

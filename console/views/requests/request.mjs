@@ -86,11 +86,10 @@ function Cost({ row }) {
 
 function Capture({ row }) {
   const [open, setOpen] = useState(false);
-  const capture = useResource(open ? `captures/${encodeURIComponent(row.request)}` : undefined);
-  const kept = row.captured ?? row.capture;
-  if (!kept) return html`<${Card} title=${t('What was said')}><p class="soft">${t('Not kept. A token with “Keep its calls word for word” keeps them.')}</p><//>`;
-  const words = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+  const capture = useResource(open ? `captures/${row.id}` : undefined);
+  if (!row.captured) return html`<${Card} title=${t('What was said')}><p class="soft">${t('Not kept. A token with “Keep its calls word for word” keeps them.')}</p><//>`;
+  const words = (value) => JSON.stringify(value, null, 2);
   return html`<${Card} title=${t('What was said')} actions=${!open && html`<${Button} small onClick=${() => setOpen(true)}>${t('Show')}<//>`}>
-    ${open && html`<${Loaded} resource=${capture}>${(value) => html`<div class="stack"><${Code} wrap title=${t('Request')} text=${words(value.request)} /><${Code} wrap title=${t('Answer')} text=${words(value.response ?? value.answer)} /></div>`}<//>`}
+    ${open && html`<${Loaded} resource=${capture}>${(value) => html`<div class="stack"><${Code} wrap title=${t('Request')} text=${words(value.request)} /><${Code} wrap title=${t('Answer')} text=${words(value.answer)} /></div>`}<//>`}
   <//>`;
 }

@@ -8,6 +8,7 @@ import { t } from '../../strings.mjs';
 
 /** What could not be measured is neither good nor bad. */
 const TONES = { good: 'good', slow: 'warn', failed: 'bad' };
+const NAMES = { object: 'Object', kv: 'Key-value store', d1: 'Database', master_key: 'Master key', egress: 'Way out', subrequests_inside: 'Requests inside', subrequests_outside: 'Requests outside', translate: 'Translation' };
 
 export function About({ session }) {
   const { version, configured = {} } = session;
@@ -31,7 +32,7 @@ export function About({ session }) {
     <${Card} title=${t('Does everything work?')} actions=${html`<${Button} small onClick=${test}>${t('Check now')}<//>`}>
       <p class="soft">${t('Object, database, key-value store, master key and the way out are measured, which takes a few seconds. No provider is called.')}</p>
       ${error && html`<div class="spaced"><${Notice} tone=${error.absent ? 'plain' : 'bad'}>${wordsOf(error)}<//></div>`}
-      ${checks.length > 0 && html`<ul class="stack spaced">${checks.map((one) => html`<li><${Badge} tone=${TONES[one.verdict] ?? 'off'}>${one.name}<//> <span class="soft">${one.message}</span></li>`)}</ul>`}
+      ${checks.length > 0 && html`<ul class="stack spaced">${checks.map((one) => html`<li><${Badge} tone=${TONES[one.verdict] ?? 'off'}>${t(NAMES[one.name] ?? one.name)}<//> <span class="soft">${one.message}</span></li>`)}</ul>`}
     <//>
   </div>`;
 }

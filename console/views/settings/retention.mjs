@@ -1,4 +1,4 @@
-// How long the usage log keeps a call, and how many.
+// How long the usage log keeps a call, and how many; the same of captures.
 
 import { html, useState } from '../../parts/html.mjs';
 import { useConfig } from '../../parts/config.mjs';
@@ -13,19 +13,25 @@ export function Retention() {
   <//>`;
 }
 
+const FIELDS = [
+  ['days', 'Days', 'Empty: as SLUICE_LOG_DAYS says, or 90.'],
+  ['rows', 'Requests', 'Empty: as SLUICE_LOG_ROWS says, or 200,000. The oldest go first, by whole days.'],
+  ['capture_days', 'Days of captures', 'Empty: as SLUICE_CAPTURE_DAYS says, or 30.'],
+  ['capture_mb', 'Megabytes of captures', 'Empty: as SLUICE_CAPTURE_MB says, or 100. The oldest go first.'],
+];
+
 function Form({ config, document }) {
-  const [draft, setDraft] = useState(() => ({ days: String(document.retention?.days ?? ''), rows: String(document.retention?.rows ?? '') }));
+  const [draft, setDraft] = useState(() => Object.fromEntries(FIELDS.map(([name]) => [name, String(document.retention?.[name] ?? '')])));
   const put = (name) => (value) => setDraft((old) => ({ ...old, [name]: value }));
   const wrong = (name) => config.problems.find(({ path }) => path === `retention.${name}`)?.message;
-  const others = config.problems.filter(({ path }) => !/^retention\.(days|rows)$/.test(path));
+  const others = config.problems.filter(({ path }) => !FIELDS.some(([name]) => path === `retention.${name}`));
   const save = (event) => {
     event.preventDefault();
     const given = Object.entries(draft).filter(([, value]) => value !== '');
     return config.store({ ...document, retention: Object.fromEntries(given.map(([name, value]) => [name, Number(value)])) });
   };
   return html`<form class="form spaced" onSubmit=${save}>
-    <${Text} label=${t('Days')} hint=${t('Empty: as SLUICE_LOG_DAYS says, or 90.')} type="number" value=${draft.days} onInput=${put('days')} error=${wrong('days')} />
-    <${Text} label=${t('Requests')} hint=${t('Empty: as SLUICE_LOG_ROWS says, or 200,000. The oldest go first, by whole days.')} type="number" value=${draft.rows} onInput=${put('rows')} error=${wrong('rows')} />
+    ${FIELDS.map(([name, label, hint]) => html`<${Text} key=${name} label=${t(label)} hint=${t(hint)} type="number" value=${draft[name]} onInput=${put(name)} error=${wrong(name)} />`)}
     ${others.length > 0 && html`<${Notice} tone="bad">${others.map(({ path, message }) => html`<p><code>${path}</code> ${message}</p>`)}<//>`}
     <footer><${Button} kind="primary" type="submit">${t('Save')}<//></footer>
   </form>`;

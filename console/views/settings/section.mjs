@@ -6,19 +6,20 @@ import { useConfig } from '../../parts/config.mjs';
 import { Editor, parse } from '../../parts/editor.mjs';
 import { Button, Card, Code, Empty, Loaded, More } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
+import { Trial } from './trial.mjs';
 
-export function Section({ part, title, lead, empty, example }) {
+export function Section({ part, title, lead, empty, example, tries }) {
   const config = useConfig();
   const schema = useResource('config/schema');
   const known = schema.value === undefined || part in (schema.value.properties ?? {});
   return html`<${Card} title=${title}>
     <p class="soft">${lead}</p>
     ${!known && html`<${Empty} title=${t('Not available')}>${t('This deployment’s version does not offer this yet. Deploy a newer one to have it.')}<//>`}
-    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} example=${example} />`}<//></div>`}
+    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} example=${example} tries=${tries} />`}<//></div>`}
   <//>`;
 }
 
-function Form({ part, title, config, document, empty, example }) {
+function Form({ part, title, config, document, empty, example, tries }) {
   const [text, setText] = useState(() => JSON.stringify(document[part] ?? empty, null, 2));
   const parsed = parse(text);
   const own = config.problems.map((one) => ({ ...one, path: String(one.path ?? '').replace(new RegExp(`^/?${part}[./]?`), '') }));
@@ -33,5 +34,6 @@ function Form({ part, title, config, document, empty, example }) {
     ${example && html`<${More} title=${t('An example')}>
       <${Code} title="JSON" text=${JSON.stringify(example, null, 2)} />
       <${Button} small onClick=${use} disabled=${parsed.problem !== undefined}>${t('Use it')}<//>
-    <//>`}`;
+    <//>`}
+    ${tries && html`<${Trial} drafts=${{ [part]: parsed.value }} />`}`;
 }
