@@ -21,6 +21,7 @@ use crate::call::{Call, HttpRequest, HttpResponse, Operation, header};
 use crate::fault::{Failure, Fault, Kind, Millis};
 use crate::filter::Hits;
 use crate::ir::event::Usage;
+use crate::json;
 use crate::passing::Passing;
 use crate::pool::{Attempt, Candidate, Outcome, Plan, Settlement};
 use crate::protocol::{Echo, StreamError, any_error_message, inbound};
@@ -417,7 +418,7 @@ fn judge<I: Io>(io: &I, call: &Call, target: &Target, payload: &Payload, refusal
         _ => None,
     };
     let same = payload.wire.protocol() == call.protocol() || call.is_proxied();
-    if fault == Fault::Rejected && same && serde_json::from_slice::<serde::de::IgnoredAny>(refusal.body).is_ok() {
+    if fault == Fault::Rejected && same && json::read::<serde::de::IgnoredAny>(refusal.body).is_ok() {
         let body = secret.scrub(&String::from_utf8_lossy(refusal.body)).into_bytes();
         let (status, body) = (refusal.status, body.into());
         return Failed { fault, unasked: false, status, body, retry_after: wait, windows: Vec::new() };

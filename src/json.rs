@@ -137,9 +137,22 @@ impl JsonError {
     }
 }
 
+/// Read `bytes`, which must be UTF-8. Bytes and text are read alike, so that the program holds one copy of every
+/// type's decoder.
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        // Only this reader tells in which string the fault is.
+        Err(error) => {
+            let told = serde_json::from_slice::<Value>(bytes).err();
+            Err(told.unwrap_or_else(|| serde::de::Error::custom(error)))
+        }
+    }
+}
+
 /// Decode `bytes`. The path of a failure is found by a second look, so that success costs nothing extra.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(bytes).map_err(|error| traced(bytes, &error))
+    read(bytes).map_err(|error| traced(bytes, &error))
 }
 
 fn traced(bytes: &[u8], error: &serde_json::Error) -> JsonError {
@@ -282,7 +295,7 @@ impl Body {
 /// What a JSON string says, if it is one.
 fn unquoted(quoted: &[u8]) -> Option<Cow<'_, str>> {
     if memchr::memchr(b'\\', quoted).is_some() {
-        return serde_json::from_slice(quoted).ok().map(Cow::Owned);
+        return read(quoted).ok().map(Cow::Owned);
     }
     std::str::from_utf8(quoted.get(1..quoted.len().checked_sub(1)?)?).ok().map(Cow::Borrowed)
 }
@@ -298,13 +311,13 @@ pub fn opening(quoted: &[u8], most: usize) -> Option<String> {
         head.push(b'"');
         head.extend_from_slice(inside.get(..size)?);
         head.push(b'"');
-        serde_json::from_slice(&head).ok()
+        read(&head).ok()
     })
 }
 
 /// Why `bytes` are no JSON object, in serde_json's words.
 fn unreadable(bytes: &[u8]) -> JsonError {
-    let error = serde_json::from_slice::<Members>(bytes).err().map(|error| error.to_string());
+    let error = read::<Members>(bytes).err().map(|error| error.to_string());
     JsonError::new("", format!("request body is not a JSON object: {}", error.unwrap_or_default()))
 }
 

@@ -22,6 +22,7 @@ use subtle::ConstantTimeEq;
 
 use crate::call::HttpRequest;
 use crate::fault::Millis;
+use crate::json;
 use crate::oauth::{self, Env, Follow, Pkce, Provider, Unready};
 use crate::upstream::{Credential, Secret};
 use crate::vault::{self, SealNonce, Vault, VaultError};
@@ -223,7 +224,7 @@ impl Login {
 
     pub fn open(vault: &Vault, id: &str, sealed: &str) -> Result<Self, VaultError> {
         let plain = vault.open_bytes(id, SEALED_AS, sealed)?.value;
-        let kept: Kept = serde_json::from_slice(&plain).map_err(|_| VaultError::Corrupt)?;
+        let kept: Kept = json::read(&plain).map_err(|_| VaultError::Corrupt)?;
         let provider = oauth::provider(&kept.provider).ok_or(VaultError::Corrupt)?;
         Ok(Self { provider, kept })
     }

@@ -31,6 +31,7 @@ pub use follow::{Follow, Need};
 pub use request::{Pkce, authorize_url, exchange_request, refresh_request};
 pub use service::{Renewal, Signing};
 
+use crate::json;
 use crate::upstream::Credential;
 
 /// A deployment's variables.
@@ -167,7 +168,7 @@ pub struct Answer<'a> {
 impl Answer<'_> {
     fn json(&self) -> Value {
         // 1 MiB: tokens are a few KiB; nothing longer is worth reading.
-        if self.body.len() > 1 << 20 { Value::Null } else { serde_json::from_slice(self.body).unwrap_or_default() }
+        if self.body.len() > 1 << 20 { Value::Null } else { json::read(self.body).unwrap_or_default() }
     }
 
     fn is_success(&self) -> bool {

@@ -26,6 +26,7 @@ use crate::fault::Failure;
 use crate::framing::{Broken, Frame, Framing};
 use crate::ir::event::{Completion, Event, Sink, Usage};
 use crate::ir::{Protocol, Request};
+use crate::json;
 use crate::pump::Loose;
 
 /// What an answer repeats of its call.
@@ -184,7 +185,7 @@ pub fn inbound(protocol: Protocol) -> &'static dyn Inbound {
 
 /// An event stream's exception as the body it would have as an answer of its own: with its name inside.
 pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
-    let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).unwrap_or_default();
+    let mut body: serde_json::Map<String, serde_json::Value> = json::read(payload).unwrap_or_default();
     if body.is_empty() {
         body.insert("message".to_owned(), String::from_utf8_lossy(payload).into());
     }
@@ -194,7 +195,7 @@ pub fn exception(name: &str, payload: &[u8]) -> Vec<u8> {
 
 /// The sentence in an error body of unknown shape: `error.message`, `error`, `message`, or an array of such.
 pub fn any_error_message(body: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let value: serde_json::Value = json::read(body).ok()?;
     let value = value.get(0).unwrap_or(&value);
     let paths = [
         "/error/message",

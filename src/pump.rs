@@ -18,6 +18,7 @@ use crate::fault::{Failure, Kind};
 use crate::filter::watch::Watch;
 use crate::framing::{Framer, sse};
 use crate::ir::event::{Collector, Completion, Delta, Event, Grammar, GrammarError, Sink};
+use crate::json;
 use crate::passing::watch;
 use crate::protocol::chat;
 use crate::protocol::tools::{Restore, Restorer};
@@ -372,7 +373,7 @@ fn complete(last: Result<(), StreamError>, finished: bool) -> Result<(), StreamE
 /// Whether a frame that the end of the body completed is all of what was meant. Every wire's frames are JSON, but for
 /// one famous word.
 fn is_whole(data: &[u8]) -> bool {
-    data == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
+    data == b"[DONE]" || json::read::<serde::de::IgnoredAny>(data).is_ok()
 }
 
 fn element(data: &[u8], sent: &mut bool, out: &mut Vec<u8>) {

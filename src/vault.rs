@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::fault::Millis;
+use crate::json;
 use crate::upstream::{Credential, Secret};
 
 /// Random bytes that must never be used twice.
@@ -191,7 +192,7 @@ pub(crate) fn plain(credential: &Credential) -> String {
 }
 
 pub(crate) fn credential(plain: &[u8]) -> Option<Credential> {
-    let Plain { access, refresh, expires, details } = serde_json::from_slice(plain).ok()?;
+    let Plain { access, refresh, expires, details } = json::read(plain).ok()?;
     Some(Credential {
         access: Secret::new(access),
         refresh: refresh.map(Secret::new),

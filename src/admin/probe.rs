@@ -8,6 +8,7 @@ use super::{Asked, Effect, Errand, Outcome, Reply, Request};
 use crate::call::{Call, Head, Route, printable, route};
 use crate::control::Control;
 use crate::fault::{Failure, Kind, Millis};
+use crate::json;
 use crate::models;
 use crate::pool::Attempt;
 
@@ -92,7 +93,7 @@ pub fn tested(last: Option<&Attempt>, status: u16, body: &[u8], effects: Vec<Eff
     let reply = if status == 200 {
         Reply::json(200, &json!({"ok": true, "ms": ms, "model": model}))
     } else {
-        let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let said: serde_json::Value = json::read(body).unwrap_or_default();
         let message = said.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or("no answer");
         Reply::json(
             200,

@@ -14,7 +14,7 @@ use crate::call::{Call, Endpoint, Operation};
 use crate::fault::Failure;
 use crate::ir::Protocol;
 use crate::ir::event::{Collector, Completion, Event};
-use crate::json::Body;
+use crate::json::{self, Body};
 use crate::protocol::{Echo, Inbound as _, Outbound, chat, gemini, inbound, messages, ollama, responses};
 
 /// Conversations whose like was seen before: 16 bytes each.
@@ -125,7 +125,7 @@ fn conversation(meta: &Meta, request: &str, answer: &str) -> Option<Value> {
     let call = whole(protocol, operation, &meta.model, body);
     let asked = inbound(protocol).decode_request(&call).ok()?;
     let asked = chat::Chat::OPENAI.encode_request(&asked).ok()?;
-    let mut asked: Map<String, Value> = serde_json::from_slice(&asked).ok()?;
+    let mut asked: Map<String, Value> = json::read(&asked).ok()?;
     let mut said = vec![];
     if let Some(Value::Array(messages)) = asked.remove("messages") {
         said.extend(messages.into_iter().map(message));
@@ -156,7 +156,7 @@ fn reply(protocol: Protocol, answer: &str) -> Option<Value> {
     let call = whole(Protocol::Chat, Operation::Generate, "", Body::default());
     let mut out = Vec::new();
     chat::Chat::OPENAI.encode_response(&done, &Echo { call: &call, request: None }, &mut out);
-    let mut whole: Value = serde_json::from_slice(&out).ok()?;
+    let mut whole: Value = json::read(&out).ok()?;
     Some(whole.pointer_mut("/choices/0/message")?.take())
 }
 

@@ -43,7 +43,7 @@ pub fn path(text: &[u8], consumed: usize) -> String {
             Step::Index(index) => path.push_str(&format!("[{index}]")),
             Step::Key(Some(key)) => {
                 path.push_str(if path.is_empty() { "" } else { "." });
-                path.push_str(&serde_json::from_slice::<String>(key).unwrap_or_default());
+                path.push_str(&super::read::<String>(key).unwrap_or_default());
             }
             Step::Key(None) => {}
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Answer, Provider, Wire, seconds, text};
 use crate::call::header;
 use crate::fault::Millis;
+use crate::json;
 use crate::upstream::{Credential, Secret};
 
 /// Why a credential was not renewed.
@@ -144,7 +145,7 @@ const TOKEN: &[&str] = &["access_token", "accessToken"];
 /// The claims of a token, unverified: it came from the provider itself, over TLS.
 pub fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1).filter(|payload| payload.len() <= 64 << 10)?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()
+    json::read(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()
 }
 
 /// The provider's word for what is wrong.

@@ -14,6 +14,7 @@ use crate::fault::Failure;
 use crate::framing::Frame;
 use crate::ir::event::Sink;
 use crate::ir::{Protocol, Request};
+use crate::json;
 
 pub struct CodeAssist;
 
@@ -25,7 +26,7 @@ struct Envelope<'a> {
 
 /// What `json` holds, a slice of it; `None` if it is no envelope.
 fn inside(json: &[u8]) -> Option<&[u8]> {
-    let envelope: Envelope<'_> = serde_json::from_slice(json).ok()?;
+    let envelope: Envelope<'_> = json::read(json).ok()?;
     envelope.response.map(|response| response.get().as_bytes()).filter(|inner| inner.starts_with(b"{"))
 }
 

@@ -15,7 +15,7 @@ use crate::fault::Failure;
 use crate::framing::Frame;
 use crate::ir::event::Sink;
 use crate::ir::{Protocol, Request};
-use crate::json::{Body, Text};
+use crate::json::{self, Body, Text};
 
 pub struct Codex;
 
@@ -87,7 +87,7 @@ const DONE: &str = "response.output_item.done";
 
 impl Rebuilding {
     fn keep(&mut self, data: &[u8]) {
-        let Ok(Event { kind: Some(kind), output_index, item: Some(item) }) = serde_json::from_slice(data) else {
+        let Ok(Event { kind: Some(kind), output_index, item: Some(item) }) = json::read(data) else {
             return;
         };
         if &*kind == DONE {
@@ -106,8 +106,7 @@ impl Rebuilding {
         let event = Body::parse(Bytes::copy_from_slice(data)).ok()?;
         let response = Body::parse(Bytes::copy_from_slice(event.raw("response")?)).ok()?;
         let is_empty = |raw: &[u8]| {
-            serde_json::from_slice::<Option<Vec<&RawValue>>>(raw)
-                .is_ok_and(|items| items.is_none_or(|items| items.is_empty()))
+            json::read::<Option<Vec<&RawValue>>>(raw).is_ok_and(|items| items.is_none_or(|items| items.is_empty()))
         };
         if !response.raw("output").is_none_or(is_empty) {
             return None;

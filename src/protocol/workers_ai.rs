@@ -16,7 +16,7 @@ use crate::fault::Failure;
 use crate::framing::Frame;
 use crate::ir::event::Sink;
 use crate::ir::{Protocol, Request};
-use crate::json::{Array, Json, Object};
+use crate::json::{self, Array, Json, Object};
 
 /// Over the dialect that its REST endpoints speak.
 pub struct WorkersAi(pub &'static Chat);
@@ -43,7 +43,7 @@ struct Called<'a> {
 
 /// `data` in the words of Chat, its message under `name`; `None`: it is Chat, or nothing we know.
 fn chat(data: &[u8], name: &str) -> Option<Vec<u8>> {
-    let native: Native<'_> = serde_json::from_slice(data).ok()?;
+    let native: Native<'_> = json::read(data).ok()?;
     let calls = native.tool_calls.unwrap_or_default();
     if native.choices.is_some() || native.response.is_none() && calls.is_empty() {
         return None;

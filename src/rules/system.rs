@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::ir::Protocol;
 use crate::json::strings::{self, Leaf, Step};
-use crate::json::{Body, Json, Text};
+use crate::json::{self, Body, Json, Text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -146,7 +146,7 @@ fn leading(body: &Body) -> Option<Vec<Message>> {
         #[serde(borrow)]
         content: &'a RawValue,
     }
-    let list: Vec<&RawValue> = serde_json::from_slice(body.raw("messages")?).ok()?;
+    let list: Vec<&RawValue> = json::read(body.raw("messages")?).ok()?;
     let base = body.bytes().as_ptr().addr();
     let place = |raw: &RawValue| {
         let start = raw.get().as_ptr().addr() - base;

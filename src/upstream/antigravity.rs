@@ -19,7 +19,7 @@ use super::{Payload, Refusal, Target, Upstream, ask, bearer, code_assist, post};
 use crate::call::{Call, HttpRequest, Operation, header};
 use crate::fault::{Failure, Fault, Millis};
 use crate::ir::Protocol;
-use crate::json::{Body, Json};
+use crate::json::{self, Body, Json};
 use crate::protocol::Outbound;
 use crate::protocol::code_assist::CodeAssist as Wire;
 
@@ -95,7 +95,7 @@ impl Upstream for Antigravity {
     }
 
     fn models_answer(&self, body: &[u8]) -> Result<Listing, Unlisted> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| Unlisted)?;
+        let body: Value = json::read(body).map_err(|_| Unlisted)?;
         let tokens = |model: &Value, name: &str| model.get(name).and_then(Value::as_u64);
         let offer = |(id, model): (&String, &Value)| Offer {
             id: id.clone(),

@@ -13,7 +13,7 @@ use super::{Payload, Refusal, Target, Upstream, ask, bearer, post};
 use crate::call::{Call, HttpRequest, Operation};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::Protocol;
-use crate::json::{Body, Json};
+use crate::json::{self, Body, Json};
 use crate::protocol::Outbound;
 use crate::protocol::code_assist::CodeAssist as Wire;
 
@@ -84,7 +84,7 @@ impl Upstream for CodeAssist {
     }
 
     fn models_answer(&self, body: &[u8]) -> Result<Listing, Unlisted> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| Unlisted)?;
+        let body: Value = json::read(body).map_err(|_| Unlisted)?;
         let mut ids: Vec<&str> = buckets(&body).filter_map(|bucket| bucket.get("modelId")?.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -21,7 +21,7 @@ use super::{Payload, Refusal, Target, Upstream, ask, bearer, post};
 use crate::call::{Call, HttpRequest, header};
 use crate::fault::{Failure, Fault, Millis, Scope};
 use crate::ir::{Extras, PartKind, Protocol, Request, ToolKind};
-use crate::json::{Body, Text};
+use crate::json::{self, Body, Text};
 use crate::protocol::Outbound;
 use crate::protocol::codex::Codex as Wire;
 
@@ -196,13 +196,13 @@ struct Tool<'a> {
 }
 
 fn list(raw: &[u8]) -> Option<Vec<&RawValue>> {
-    serde_json::from_slice(raw).ok()
+    json::read(raw).ok()
 }
 
 fn names_fit(tools: &[u8]) -> bool {
     let rules = Wire.tool_rules();
     let fits = |name: &str| name.len() <= rules.name_limit && name.chars().all(rules.allowed);
-    let tools: Vec<Tool<'_>> = serde_json::from_slice(tools).unwrap_or_default();
+    let tools: Vec<Tool<'_>> = json::read(tools).unwrap_or_default();
     tools.iter().filter_map(|tool| tool.name.as_deref()).all(fits)
 }
 

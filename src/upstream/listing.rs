@@ -9,6 +9,7 @@
 use serde_json::Value;
 
 use crate::catalogue::Modality;
+use crate::json;
 
 /// One page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,7 +51,7 @@ const MODELS: usize = 2000;
 const NAME: usize = 200;
 
 pub fn read(body: &[u8]) -> Result<Listing, Unlisted> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| Unlisted)?;
+    let body: Value = json::read(body).map_err(|_| Unlisted)?;
     let list = body.get("data").or_else(|| body.get("models")).unwrap_or(&body).as_array().ok_or(Unlisted)?;
     let mut models: Vec<Offer> = Vec::new();
     for item in list.iter().take(MODELS) {

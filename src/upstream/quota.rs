@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::limits::time;
 use crate::fault::Millis;
+use crate::json;
 
 /// One allowance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub fn bounded(windows: impl IntoIterator<Item = Window>) -> Vec<Window> {
 
 /// The body of an answer that was no refusal.
 pub fn body(status: u16, body: &[u8]) -> Option<Value> {
-    if (200..300).contains(&status) { serde_json::from_slice(body).ok() } else { None }
+    if (200..300).contains(&status) { json::read(body).ok() } else { None }
 }
 
 /// A point in time: RFC 3339, or seconds since the epoch.

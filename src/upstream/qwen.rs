@@ -12,7 +12,7 @@ use super::{Payload, Refusal, Target, Upstream, ask, bearer, openai, post};
 use crate::call::{Call, HttpRequest};
 use crate::fault::{Failure, Fault, Kind, Millis, Scope};
 use crate::ir::{PartKind, Protocol, Request, Role};
-use crate::json::Text;
+use crate::json::{self, Text};
 use crate::protocol::Outbound;
 
 pub struct Qwen;
@@ -76,7 +76,7 @@ impl Upstream for Qwen {
             role: Option<Text<'a>>,
         }
         let Some(raw) = call.body.raw("messages") else { return true };
-        let Ok(messages) = serde_json::from_slice::<Vec<Message<'_>>>(raw) else { return true };
+        let Ok(messages) = json::read::<Vec<Message<'_>>>(raw) else { return true };
         let odd = |(at, message): (usize, &Message<'_>)| match message.role.as_deref() {
             Some("system") => at > 0,
             Some("developer") => true,

@@ -7,6 +7,7 @@ use super::Refusal;
 use super::limits::limit;
 use crate::call::header;
 use crate::fault::{Fault, Millis, Scope};
+use crate::json;
 
 /// What a code stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ const CODES: &[(&str, Means)] = &[
 ];
 
 pub fn classify(refused: Refusal<'_>, reading: Reading, now: Millis) -> Fault {
-    let body: Value = serde_json::from_slice(refused.body).unwrap_or_default();
+    let body: Value = json::read(refused.body).unwrap_or_default();
     // Google's streams refuse with an array of one.
     let body = body.get(0).unwrap_or(&body);
     let error = body.pointer("/response/error").or_else(|| body.get("error")).unwrap_or(body);

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::event::{Block, Completion, Delta, Event, Finish, Usage};
 use crate::ir::{Part, PartKind, Request, Role, Sampling, Turn};
-use crate::json::{TextOr, write_escaped, write_str};
+use crate::json::{self, TextOr, write_escaped, write_str};
 use crate::protocol::{Echo, Encode};
 
 pub fn decode_request(call: &Call) -> Result<Request, Failure> {
@@ -57,7 +57,7 @@ pub fn decode_request(call: &Call) -> Result<Request, Failure> {
 fn prompt(call: &Call) -> Result<String, Failure> {
     let raw = call.body.raw("prompt").filter(|raw| *raw != b"null");
     let raw = raw.ok_or_else(|| Failure::invalid("prompt", "is required"))?;
-    let prompts = match serde_json::from_slice(raw) {
+    let prompts = match json::read(raw) {
         Ok(serde_json::Value::String(text)) => return Ok(text),
         Ok(serde_json::Value::Array(prompts)) => prompts,
         _ => return Err(Failure::invalid("prompt", "expected a string or an array of strings")),

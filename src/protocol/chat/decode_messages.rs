@@ -12,7 +12,7 @@ use crate::ir::event::arguments;
 use crate::ir::{
     Cache, Extras, Issuer, Media, Part, PartKind, Protocol, Request, Role, Seal, Source, ToolCall, ToolInput, Turn,
 };
-use crate::json::{JsonError, Text, TextOr, decode};
+use crate::json::{self, JsonError, Text, TextOr, decode};
 use crate::protocol::seal;
 
 #[derive(Deserialize)]
@@ -297,7 +297,7 @@ impl Reader<'_> {
             #[serde(borrow)]
             content: Option<&'a RawValue>,
         }
-        let messages: Vec<Contents<'_>> = serde_json::from_slice(self.raw).unwrap_or_default();
+        let messages: Vec<Contents<'_>> = json::read(self.raw).unwrap_or_default();
         let content = messages.get(message).and_then(|message| message.content).map(RawValue::get);
         let mut content: Value = content.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         content.get_mut(at).map(Value::take).unwrap_or_default()

@@ -21,7 +21,7 @@ use super::{decode_messages, reasoning};
 use crate::call::Call;
 use crate::fault::Failure;
 use crate::ir::{Extras, OutputFormat, Protocol, Request, Tool, ToolChoice, ToolKind};
-use crate::json::{Json, JsonError, Text, TextOr, decode};
+use crate::json::{self, Json, JsonError, Text, TextOr, decode};
 
 pub fn decode_request(call: &Call) -> Result<Request, Failure> {
     let mut request = Request { model: call.model.clone(), stream: call.stream, ..Request::default() };
@@ -179,7 +179,7 @@ fn tools(raw: &[u8]) -> Result<Vec<Tool>, JsonError> {
 
 /// One item of an array again, as a value: what only one wire understands is rare enough to be read twice.
 fn nth(raw: &[u8], index: usize) -> Value {
-    let items: Vec<&RawValue> = serde_json::from_slice(raw).unwrap_or_default();
+    let items: Vec<&RawValue> = json::read(raw).unwrap_or_default();
     items.get(index).map(|item| Json::from(*item).value()).unwrap_or_default()
 }
 

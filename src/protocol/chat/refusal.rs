@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use crate::json;
 use crate::protocol::StreamError;
 
 /// `body` is a frame or a whole answer that reports an error instead of holding one.
 pub fn refusal(body: &[u8]) -> StreamError {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let value: Value = json::read(body).unwrap_or_default();
     StreamError::Refused { status: status(&value), body: body.to_vec() }
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::framing::Frame;
 use crate::ir::event::{Block, Blocks, Delta, Event, Finish, FinishReason, Sink, Usage};
 use crate::ir::{Issuer, Seal};
-use crate::json::{Count, Text};
+use crate::json::{self, Count, Text};
 use crate::protocol::{Decode, StreamError, exception};
 
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ impl Decode for Decoder {
             return Ok(());
         }
         let payload: Payload<'_> =
-            serde_json::from_slice(frame.data).map_err(|error| StreamError::Malformed(format!("{kind}: {error}")))?;
+            json::read(frame.data).map_err(|error| StreamError::Malformed(format!("{kind}: {error}")))?;
         self.start(sink);
         let index = payload.content_block_index.unwrap_or_default();
         match kind {
@@ -160,8 +160,7 @@ impl Decode for Decoder {
 
 /// A whole answer.
 pub fn whole(body: &[u8], sink: &mut dyn Sink) -> Result<(), StreamError> {
-    let payload: Payload<'_> =
-        serde_json::from_slice(body).map_err(|error| StreamError::Malformed(error.to_string()))?;
+    let payload: Payload<'_> = json::read(body).map_err(|error| StreamError::Malformed(error.to_string()))?;
     let Some(message) = payload.output.and_then(|output| output.message) else {
         return Err(StreamError::Refused { status: 502, body: body.to_owned() });
     };

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::ir::event::Usage;
-use crate::json::{Count, Few, Text};
+use crate::json::{self, Count, Few, Text};
 use crate::protocol::StreamError;
 
 #[derive(Deserialize)]
@@ -176,7 +176,7 @@ pub fn each_chunk(
         return Ok(());
     }
     if json.starts_with(b"[") {
-        let elements: Vec<&RawValue> = serde_json::from_slice(json).map_err(|error| malformed(&error))?;
+        let elements: Vec<&RawValue> = json::read(json).map_err(|error| malformed(&error))?;
         for element in elements {
             on(parse(element.get().as_bytes())?, element.get().as_bytes())?;
         }
@@ -186,7 +186,7 @@ pub fn each_chunk(
 }
 
 fn parse(json: &[u8]) -> Result<Chunk<'_>, StreamError> {
-    serde_json::from_slice(json).map_err(|error| malformed(&error))
+    json::read(json).map_err(|error| malformed(&error))
 }
 
 fn malformed(error: &serde_json::Error) -> StreamError {

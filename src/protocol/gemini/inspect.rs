@@ -2,6 +2,7 @@
 
 use super::chunk::{Chunk, Metadata, each_chunk, each_part};
 use crate::framing::Frame;
+use crate::json;
 use crate::protocol::{Inspect, Pass, Report, StreamError};
 
 #[derive(Default)]
@@ -61,5 +62,5 @@ pub fn is_count(json: &[u8]) -> bool {
         #[serde(rename = "totalTokens")]
         _total: u64,
     }
-    serde_json::from_slice::<Count>(json).is_ok()
+    json::read::<Count>(json).is_ok()
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::tags::{Kind, Tags};
 use crate::framing::Frame;
 use crate::ir::event::{Blocks, Event, Finish, FinishReason, Sink, Usage};
-use crate::json::{Count, Text};
+use crate::json::{self, Count, Text};
 use crate::protocol::{Decode, StreamError, exception};
 use crate::tokens;
 
@@ -178,8 +178,7 @@ impl Decode for Decoder {
         if !known.contains(&kind) {
             return Ok(());
         }
-        let payload: Payload<'_> =
-            serde_json::from_slice(frame.data).map_err(|error| malformed(&format!("{kind}: {error}")))?;
+        let payload: Payload<'_> = json::read(frame.data).map_err(|error| malformed(&format!("{kind}: {error}")))?;
         self.start(payload.conversation_id.as_deref().unwrap_or_default(), sink);
         match kind {
             "assistantResponseEvent" => {

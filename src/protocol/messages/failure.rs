@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::fault::{Failure, Kind};
-use crate::json::{Object, Text};
+use crate::json::{self, Object, Text};
 
 /// The error code with which a client that keeps its conversation on the server is told to send it whole.
 pub const NO_THREADS: &str = "thread_unsupported_request";
@@ -65,7 +65,7 @@ struct Error<'a> {
 
 /// The status an error would have had, had it not come inside a 200.
 pub fn status(body: &[u8]) -> u16 {
-    let parsed: Result<Body<'_>, _> = serde_json::from_slice(body);
+    let parsed: Result<Body<'_>, _> = json::read(body);
     match parsed.as_ref().map_or("", |body| &*body.error.kind) {
         "invalid_request_error" => 400,
         "authentication_error" => 401,
@@ -82,6 +82,6 @@ pub fn status(body: &[u8]) -> u16 {
 
 /// The provider's sentence in an error body.
 pub fn message(body: &[u8]) -> Option<String> {
-    let parsed: Body<'_> = serde_json::from_slice(body).ok()?;
+    let parsed: Body<'_> = json::read(body).ok()?;
     (!parsed.error.message.is_empty()).then(|| parsed.error.message.into())
 }

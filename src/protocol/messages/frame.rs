@@ -196,7 +196,7 @@ fn unreadable<'a>(data: &[u8], error: &str) -> Result<Option<FrameIn<'a>>, Strea
     if data == b"[DONE]" {
         return Ok(None);
     }
-    let Ok(Tag { kind, delta }) = serde_json::from_slice(data) else {
+    let Ok(Tag { kind, delta }) = json::read(data) else {
         return Err(StreamError::Malformed(error.to_owned()));
     };
     let delta: Option<Tag<'_>> = delta.and_then(|delta| serde_json::from_str(delta.get()).ok());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{Body, Text};
+use crate::json::{self, Body, Text};
 use crate::protocol::seal;
 
 /// The body without reasoning that another provider sealed, or nobody: the provider would refuse all of it. Thinking
@@ -42,7 +42,7 @@ fn read(block: &RawValue) -> Option<Tag<'_>> {
 /// `None`: nothing to change.
 fn rewritten(bytes: &Bytes) -> Option<Bytes> {
     let body = Body::parse(bytes.clone()).ok()?;
-    let messages: Vec<&RawValue> = serde_json::from_slice(body.raw("messages")?).ok()?;
+    let messages: Vec<&RawValue> = json::read(body.raw("messages")?).ok()?;
     let mut changed = false;
     let mut kept: Vec<Bytes> = Vec::with_capacity(messages.len());
     for message in messages {
@@ -70,7 +70,7 @@ fn rewritten(bytes: &Bytes) -> Option<Bytes> {
 /// A message without its foreign blocks: `Some(None)` if nothing is left of it, `None` if there were none.
 fn lightened(message: &RawValue) -> Option<Option<Bytes>> {
     let body = Body::parse(Bytes::copy_from_slice(message.get().as_bytes())).ok()?;
-    let blocks: Vec<&RawValue> = serde_json::from_slice(body.raw("content")?).ok()?;
+    let blocks: Vec<&RawValue> = json::read(body.raw("content")?).ok()?;
     let is_kept = |block: &&RawValue| !read(block).is_some_and(|tag| tag.is_foreign());
     let kept: Vec<&str> = blocks.iter().copied().filter(is_kept).map(RawValue::get).collect();
     if kept.len() == blocks.len() {
@@ -81,7 +81,7 @@ fn lightened(message: &RawValue) -> Option<Option<Bytes>> {
 }
 
 fn has_budget(body: &Body) -> bool {
-    let thinking: Option<Tag<'_>> = body.raw("thinking").and_then(|raw| serde_json::from_slice(raw).ok());
+    let thinking: Option<Tag<'_>> = body.raw("thinking").and_then(|raw| json::read(raw).ok());
     thinking.is_some_and(|thinking| &*thinking.kind == "enabled")
 }
 
@@ -95,7 +95,7 @@ fn loops_without_thinking(messages: &[Bytes]) -> bool {
         content: Vec<Tag<'a>>,
     }
     let read = |message: &'_ Bytes| -> Option<(bool, bool, bool)> {
-        let Message { role, content } = serde_json::from_slice(message).ok()?;
+        let Message { role, content } = json::read(message).ok()?;
         let thinks = content.first().is_some_and(Tag::is_thinking);
         let answers = content.iter().any(|block| &*block.kind == "tool_result");
         Some((&*role == "assistant", thinks, answers))

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::framing::Frame;
 use crate::ir::event::{Block, Blocks, Delta, Event, Finish, Sink, Usage};
-use crate::json::{Count, Text};
+use crate::json::{self, Count, Text};
 use crate::protocol::media::sniff_image;
 use crate::protocol::{Decode, Inspect, Pass, Report, StreamError};
 
@@ -59,7 +59,7 @@ struct Function<'a> {
 }
 
 fn read(line: &[u8]) -> Result<Line<'_>, StreamError> {
-    let read: Line<'_> = serde_json::from_slice(line).map_err(|error| StreamError::Malformed(error.to_string()))?;
+    let read: Line<'_> = json::read(line).map_err(|error| StreamError::Malformed(error.to_string()))?;
     if read.error.is_some_and(|error| error.get() != "null") {
         return Err(StreamError::Refused { status: 500, body: line.to_owned() });
     }

@@ -61,11 +61,11 @@ impl Decode for Decoder {
         if self.finished || frame.data == b"[DONE]" {
             return Ok(());
         }
-        let wire: Wire<'_> = match serde_json::from_slice(frame.data) {
+        let wire: Wire<'_> = match json::read(frame.data) {
             Ok(wire) => wire,
             Err(error) => {
                 // An event we do not know may hold anything; one we know may not.
-                let tag = serde_json::from_slice::<Tag<'_>>(frame.data).ok();
+                let tag = json::read::<Tag<'_>>(frame.data).ok();
                 return match tag {
                     Some(tag) if !is_known(&tag.kind) => Ok(()),
                     Some(tag) => Err(StreamError::Malformed(format!("{}: {error}", &*tag.kind))),

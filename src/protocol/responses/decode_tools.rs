@@ -152,7 +152,7 @@ impl Namespaces {
         if memchr::memmem::find(body.bytes(), b"\"namespace\"").is_none() {
             return all;
         }
-        let read = |member| body.raw(member).and_then(|raw| serde_json::from_slice::<Vec<&RawValue>>(raw).ok());
+        let read = |member| body.raw(member).and_then(|raw| json::read::<Vec<&RawValue>>(raw).ok());
         for raw in read("tools").into_iter().chain(read("input")).flatten() {
             if let Ok(declared) = serde_json::from_str::<Declared<'_>>(raw.get()) {
                 all.add(&declared);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::failure;
 use crate::fault::Failure;
 use crate::ir::event::Usage;
-use crate::json::{Body, Json, write_escaped, write_str, write_u64};
+use crate::json::{self, Body, Json, write_escaped, write_str, write_u64};
 use crate::protocol::Echo;
 
 /// Members of the response that are the request's own, with what stands for an absent one.
@@ -136,7 +136,7 @@ fn repeat(body: &Body) -> Vec<u8> {
     out.extend_from_slice(b"},\"text\":{");
     members(said("text"), &[("format", "{\"type\":\"text\"}")], &mut out);
     out.extend_from_slice(b"},\"tools\":[");
-    let tools: Vec<&RawValue> = said("tools").and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
+    let tools: Vec<&RawValue> = said("tools").and_then(|raw| json::read(raw).ok()).unwrap_or_default();
     for (at, tool) in tools.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');

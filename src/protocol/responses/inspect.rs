@@ -4,7 +4,7 @@ use super::decode::{Decoder, read_response};
 use super::wire::ResponseWire;
 use crate::framing::Frame;
 use crate::ir::event::{Event, Usage};
-use crate::json::Text;
+use crate::json::{self, Text};
 use crate::protocol::{Decode, Inspect, Pass, Report, StreamError};
 
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Inspect for Inspector {
         let kind = match frame.event {
             Some(kind) => kind,
             None => {
-                read = serde_json::from_slice::<Tag<'_>>(frame.data)
+                read = json::read::<Tag<'_>>(frame.data)
                     .map_err(|error| StreamError::Malformed(format!("an event is not JSON: {error}")))?;
                 read.kind.as_deref().unwrap_or_default()
             }

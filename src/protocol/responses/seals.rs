@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::ir::{Issuer, Seal};
-use crate::json::{Body, Text};
+use crate::json::{self, Body, Text};
 use crate::protocol::seal;
 
 /// OpenAI's ids are about 55 characters.
@@ -51,7 +51,7 @@ pub(super) fn foreign_out(body: &Bytes) -> Bytes {
     }
     let read = || {
         let body = Body::parse(body.clone()).ok()?;
-        let items: Vec<&RawValue> = serde_json::from_slice(body.raw("input")?).ok()?;
+        let items: Vec<&RawValue> = json::read(body.raw("input")?).ok()?;
         let kept: Vec<&str> = items.iter().map(|item| item.get()).filter(|item| !is_foreign(item)).collect();
         (kept.len() < items.len()).then(|| body.splice(&[("input", Some(&format!("[{}]", kept.join(","))))]))
     };
