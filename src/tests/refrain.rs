@@ -53,6 +53,15 @@ fn all() -> &'static [(Protocol, Fixture)] {
     ALL.get_or_init(|| streams().into_iter().filter(is_text).collect())
 }
 
+type Edit = (prop::sample::Index, prop::sample::Index, String, String, Vec<Option<usize>>);
+
+/// Which frame comes again, what differs in it, and how many frames later: mostly right behind, often behind a frame
+/// that says something else, and sometimes (`None`) where it has no business.
+fn edit() -> impl Strategy<Value = Edit> {
+    let gap = prop_oneof![4 => Just(Some(0)), 3 => (1..4usize).prop_map(Some), 1 => Just(None)];
+    (any::<prop::sample::Index>(), any::<prop::sample::Index>(), spelled(), number(), prop::collection::vec(gap, 1..6))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -61,7 +70,7 @@ proptest! {
         which: prop::sample::Index,
         client: prop::sample::Index,
         stream in prop::bool::weighted(0.9),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), spelled(), number(), 1..6usize), 1..24),
+        edits in prop::collection::vec(edit(), 1..24),
         places: [prop::sample::Index; 3],
     ) {
         let all = all();
@@ -70,14 +79,13 @@ proptest! {
         let mut list = frames(fixture);
         // Most of what varies is one place, as in a real answer.
         let place = &edits[0].1;
-        for (frame, at, text, number, times) in &edits {
+        for (frame, at, text, number, gaps) in &edits {
             let index = frame.index(list.len());
-            for copy in 0..*times {
+            for (copy, gap) in gaps.iter().enumerate() {
                 let at = if copy % 3 == 2 { at } else { place };
                 let again = varied(&list[index], at, text, number);
-                // Mostly right behind, and sometimes where it has no business.
-                let to = if copy % 4 == 3 { at.index(list.len() + 1) } else { index + 1 };
-                list.insert(to, again);
+                let to = gap.unwrap_or_else(|| at.index(list.len()));
+                list.insert((index + 1 + to).min(list.len()), again);
             }
         }
         let bytes = list.concat().into_bytes();
