@@ -249,8 +249,7 @@ impl Scan<'_> {
 
     fn number(&mut self, first: u8) -> Option<()> {
         match first {
-            // No number begins with a zero but those that are less than one.
-            b'0' if matches!(self.peek(), Some(b'0'..=b'9')) => return None,
+            // A digit behind it is not what follows a value.
             b'0' => {}
             b'1'..=b'9' => _ = self.digits(),
             _ => return None,

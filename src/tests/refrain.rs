@@ -127,7 +127,8 @@ fn what_looks_like_a_refrain_and_is_none_is_decoded() {
         // Nothing, which is no delta.
         "",
         // Spelled otherwise than we do.
-        "\\u0061\\/",
+        "\\u0061",
+        "a\\/b",
         "\\ud83d\\ude00",
         "\\ud83d",
         "\\q",
@@ -178,6 +179,35 @@ fn a_refrain_ends_with_the_first_other_frame() {
             let measure = Play::new(&call, &payload).run(bytes.chunks(1));
             assert_eq!((whole.text(), &whole.error), (measure.text(), &measure.error), "{wire:?} to {client:?}");
             assert_eq!(whole.error.is_some(), wire == Protocol::Messages && client != Protocol::Messages);
+        }
+    }
+}
+
+/// Frames that differ from the one before in more than one text, or in a number that is none.
+#[test]
+fn one_text_alone_may_differ() {
+    let twice = |text: &str, model: &str| {
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}],\"object\":\"{model}\"}}\n\n")
+    };
+    let both = |thought: &str, text: &str| {
+        let delta = format!("{{\"reasoning_content\":\"{thought}\",\"content\":\"{text}\"}}");
+        format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n")
+    };
+    let dated = |text: &str, created: &str| {
+        format!("data: {{\"created\":{created},\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    let bodies = [
+        [twice("a", "a"), twice("b", "b"), twice("c", "d"), twice("e", "f")].concat(),
+        [both("a", "b"), both("a", "c"), both("d", "c"), both("a", "c")].concat(),
+        [dated("a", "1"), dated("b", "22"), dated("c", "0"), dated("d", "007"), dated("e", "1")].concat(),
+    ];
+    for body in bodies {
+        let bytes = answer(Protocol::Chat, &body, &[""]);
+        for &client in CLIENTS {
+            let (call, payload) = stage(client, Protocol::Chat, true);
+            let whole = Play::new(&call, &payload).run([&bytes[..]]);
+            let measure = Play::new(&call, &payload).run(bytes.chunks(1));
+            assert_eq!((whole.text(), &whole.error), (measure.text(), &measure.error), "{client:?}: {body}");
         }
     }
 }

@@ -77,6 +77,17 @@ proptest! {
         agrees(&bytes)?;
     }
 
+    /// A bracket where another one belongs, or none.
+    #[test]
+    fn brackets_belong_together(members in prop::collection::vec(("[a-z]{1,9}", value()), 1..4), at: prop::sample::Index, with: prop::sample::Index) {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let mut text = format!("{{\"list\":[1],\"map\":{{\"a\":1}},{}}}", members.join(","));
+        let brackets: Vec<_> = text.match_indices(['[', ']', '{', '}']).map(|(at, _)| at).collect();
+        let at = brackets[at.index(brackets.len())];
+        text.replace_range(at..=at, ["[", "]", "{", "}", ""][with.index(5)]);
+        agrees(text.as_bytes())?;
+    }
+
     #[test]
     fn arbitrary_bytes_are_refused_where_serde_refuses(bytes: Vec<u8>, text in "[{}\\[\\]\":,0-9a \\\\u-]{0,40}") {
         agrees(&bytes)?;
