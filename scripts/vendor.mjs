@@ -1,9 +1,9 @@
 // Puts the libraries that the console's page loads where it finds them: as their npm packages bring them for browsers.
 
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
+import { buildSync } from 'esbuild';
 import { fill } from './files.mjs';
 
 const modules = fileURLToPath(new URL('../node_modules/', import.meta.url));
@@ -11,7 +11,6 @@ const target = fileURLToPath(new URL('../console/vendor/', import.meta.url));
 
 /** What of which package becomes which file; a browser does not know packages by name, so imports are made relative. */
 const LIBRARIES = [
-  ['yaml/browser', 'yaml'],
   ['preact/dist/preact.mjs', 'preact.mjs'],
   ['preact/hooks/dist/hooks.mjs', 'hooks.mjs', (text) => text.replace(/from\s*"preact"/, 'from"./preact.mjs"')],
   ['htm/dist/htm.module.js', 'htm.mjs'],
@@ -19,17 +18,9 @@ const LIBRARIES = [
   ['uplot/dist/uPlot.min.css', 'uplot.css'],
 ];
 
-/** The library is written out in full, with comments, in 80 files: minified, each stays what it is at half the size. */
-const minify = (text) => transformSync(text, { minify: true, format: 'esm', legalComments: 'inline' }).code;
-
 const files = new Map();
 
 function put(source, file, change) {
-  if (statSync(source).isDirectory()) {
-    for (const name of readdirSync(source)) put(join(source, name), join(file, name), minify);
-    return;
-  }
-  if (!/\.(css|m?js)$/.test(file)) return;
   const text = readFileSync(source, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
   const made = change === undefined ? text : change(text);
   if (change !== undefined && made === text) throw new Error(`${source} is not what it was: see scripts/vendor.mjs`);
@@ -41,4 +32,8 @@ for (const [name, file, change] of LIBRARIES) {
   if (!existsSync(source)) throw new Error(`node_modules/${name} is missing: npm ci`);
   put(source, file, change);
 }
+// Of this one only the reader is wanted, which is a fifth of it.
+const reader = { contents: "export { load } from 'js-yaml';", resolveDir: modules };
+const { outputFiles } = buildSync({ stdin: reader, bundle: true, minify: true, format: 'esm', legalComments: 'inline', write: false });
+files.set('yaml.mjs', outputFiles[0].text);
 fill(target, files);

@@ -83,7 +83,7 @@ async function attempt(source, otherwise) {
     const value = await yaml.parse(source);
     return isObject(value) || Array.isArray(value) ? { text: otherwise.text, value } : otherwise;
   } catch (error) {
-    if (error.code === 'ERR_MODULE_NOT_FOUND') throw new Error('the npm package yaml is missing: run npm ci');
+    if (error.code === 'ERR_MODULE_NOT_FOUND') throw new Error('the npm package js-yaml is missing: run npm ci');
     return otherwise;
   }
 }
