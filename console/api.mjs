@@ -95,13 +95,14 @@ export function useResource(path, { every } = {}) {
   return { ...state, reload: load };
 }
 
-/** Items asked for at a time, when a list that has grown is asked for again. */
+/** Items of a list that are held: more are a page of their own, so that a page of the browser stays one. */
 const PAGE = 200;
 
-async function gather(path, count, signal) {
+/** `count` items behind the one that `start` names, or from the first. */
+async function gather(path, count, signal, start) {
   const join = path.includes('?') ? '&' : '?';
   const items = [];
-  for (let after; ; ) {
+  for (let after = start; ; ) {
     const limit = Math.min(count - items.length, PAGE);
     const page = await get(`${path}${join}limit=${limit}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`, { signal });
     items.push(...page.items);
@@ -111,18 +112,22 @@ async function gather(path, count, signal) {
   }
 }
 
-/** A list that grows by pages: `{items, value, next, more, reload, …}`. What is shown stays while it is asked for again. */
+/**
+ * A list that grows up to [`PAGE`] items, and goes on with the next ones instead of them: `{items, value, next, more,
+ * first, reload, …}`. What is shown stays while it is asked for again.
+ */
 export function useList(path, { every, limit = 50 } = {}) {
   const [state, set] = useState({ loading: true });
   const held = useRef();
   held.current = state.value;
   const current = useRef();
+  const start = useRef();
   const load = useCallback(
     async (count) => {
       current.current?.abort();
       const control = (current.current = new AbortController());
       try {
-        const value = await gather(path, count, control.signal);
+        const value = await gather(path, count, control.signal, start.current);
         set({ value, loading: false });
       } catch (error) {
         if (error.name !== 'AbortError') set((old) => ({ ...old, error, loading: false }));
@@ -133,6 +138,7 @@ export function useList(path, { every, limit = 50 } = {}) {
   const reload = useCallback(() => load(Math.max(limit, held.current?.items.length ?? 0)), [load, limit]);
   useEffect(() => {
     set((old) => ({ ...old, loading: true }));
+    start.current = undefined;
     load(limit);
     shown.add(reload);
     return () => {
@@ -147,13 +153,21 @@ export function useList(path, { every, limit = 50 } = {}) {
     const timer = setInterval(() => due() && reload(), every);
     return () => clearInterval(timer);
   }, [reload, every]);
+  const from = async (place) => {
+    start.current = place;
+    await load(limit);
+    scrollTo(0, 0);
+  };
   const more = async () => {
+    const { items, next } = state.value;
+    if (items.length + limit > PAGE) return from(next);
     try {
-      const page = await gather(`${path}${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(state.value.next)}`, limit);
+      const page = await gather(path, limit, undefined, next);
       set((old) => ({ ...old, value: { ...page, items: [...old.value.items, ...page.items] } }));
     } catch (error) {
       set((old) => ({ ...old, error }));
     }
   };
-  return { ...state, items: state.value?.items ?? [], next: state.value?.next, reload, more };
+  const first = start.current === undefined ? undefined : () => from(undefined);
+  return { ...state, items: state.value?.items ?? [], next: state.value?.next, reload, more, first };
 }

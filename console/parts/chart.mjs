@@ -79,7 +79,7 @@ function options(Plot, box, series, hourly, format, look) {
     hooks: { setCursor: [look] },
     scales: { x: { time: true, range: (_, low, high) => [low - step / 2, high + step / 2] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, values: (_, marks) => marks.map(labels(hourly)), space: 64, incrs: (hourly ? [1, 2, 3, 6] : [1, 2, 5, 7]).map((count) => count * step) },
+      { ...axis, size: 28, grid: { show: false }, values: (_, marks) => marks.map(labels(hourly)), space: 64, incrs: (hourly ? [1, 2, 3, 6] : [1, 2, 5, 7]).map((count) => count * step) },
       { ...axis, size: 56, values: (_, marks) => marks.map((mark) => format(mark)) },
     ],
     series: [

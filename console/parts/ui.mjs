@@ -197,6 +197,9 @@ export function wordsOf(error) {
 }
 
 export function MoreButton({ list, label }) {
-  if (!list.next) return null;
-  return html`<p class="center"><${Button} onClick=${list.more}>${label || t('Show more')}<//></p>`;
+  if (!list.next && !list.first) return null;
+  return html`<p class="center">
+    ${list.first && html`<${Button} onClick=${list.first}>${t('Back to the first')}<//>`}
+    ${list.next && html`<${Button} onClick=${list.more}>${label || t('Show more')}<//>`}
+  </p>`;
 }
