@@ -119,7 +119,10 @@ test('a call is seen as it begins and as it ends, and one that is refused with t
   await (await sluice.chat({ model: 'gemini-2.5-flash' })).text();
   await it.row('gemini-2.5-flash').getByText('200').waitFor();
   assert.equal(await it.row('demo/echo').count(), 0, 'what was held is shown');
-  await it.row('claude-sonnet-4-5').getByRole('link').click();
+  await (await sluice.chat({ model: 'claude-sonnet-4-5' }, { headers: { 'x-sluice-debug': '1' } })).text();
+  await page.locator('summary', { hasText: /^chat → messages · anthropic-\d/ }).click();
+  await page.locator('figure', { hasText: 'Request, after' }).getByText('"max_tokens"').waitFor();
+  await it.row('claude-sonnet-4-5').first().getByRole('link').click();
   await page.getByRole('heading', { name: 'Who was tried' }).waitFor();
   it.clean();
 });

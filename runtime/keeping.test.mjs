@@ -143,6 +143,45 @@ test('only what a token allows is kept, read, and forgotten', async (t) => {
   assert.doesNotMatch(sluice.log, /You said/);
 });
 
+test('captures go when they are old or too many, at the full hour, and one that is too large never comes', async (t) => {
+  const sluice = await Sluice.start(t);
+  const { body: token } = await sluice.admin('POST tokens', { name: 'test', capture: true });
+  const ask = (content) => sluice.chat({ messages: [{ role: 'user', content }] }, { headers: { authorization: `Bearer ${token.key}` } }).then((answer) => answer.text());
+  const database = await sluice.worker.getD1Database('DB');
+  const kept = async () => (await database.prepare('SELECT id, bytes FROM captures ORDER BY id').all()).results;
+  const at = (minute) => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 + minute * 60_000);
+  const strike = async (minute) => (await sluice.worker.getWorker()).scheduled({ cron: '*/5 * * * *', scheduledTime: at(minute) });
+  // Random text is not compressed below the largest that is kept.
+  const random = Buffer.from(crypto.getRandomValues(new Uint8Array(65_536))).toString('base64');
+  const noise = Array.from({ length: 20 }, (_, turn) => Buffer.from(random, 'base64').map((byte, place) => byte ^ ((place * 31 + turn * 97 + (place >> 8) * turn) & 255)).toString('base64')).join('');
+  assert.match(await ask(noise), /You said/);
+  await until(() => sluice.log.includes('is too large to be kept'));
+  assert.deepEqual(await kept(), []);
+  for (let count = 1; count <= 4; count += 1) {
+    await ask(`Question ${count}`);
+    await until(async () => (await kept()).length === count);
+  }
+  const ids = (await kept()).map(({ id }) => id);
+  const left = async () => (await kept()).map(({ id }) => ids.indexOf(id));
+  // The id is the time: the first is moved to 31 days ago.
+  await database.prepare('UPDATE captures SET id = id - ?1 WHERE id = ?2').bind(31 * 86_400_000 * 1024, ids[0]).run();
+  await strike(30);
+  assert.equal((await kept()).length, 4, 'looked at once an hour');
+  await strike(0);
+  assert.deepEqual(await left(), [1, 2, 3]);
+  // Each 600 KB, as the database is told: the newest fits into a megabyte.
+  await database.prepare('UPDATE captures SET bytes = 600 * 1024').run();
+  await strike(0);
+  assert.deepEqual(await left(), [1, 2, 3], '100 MB are kept, unless somebody says otherwise');
+  assert.equal((await sluice.admin('PUT config', { revision: 0, document: { retention: { capture_mb: 1 } } })).status, 200);
+  await strike(0);
+  assert.deepEqual(await left(), [3]);
+  assert.equal((await sluice.admin('PUT config', { revision: 1, document: { retention: { capture_days: 1 } } })).status, 200);
+  await database.prepare('UPDATE captures SET id = id - ?1').bind(2 * 86_400_000 * 1024).run();
+  await strike(0);
+  assert.deepEqual(await kept(), []);
+});
+
 test('a thousand conversations export, load in datasets and are what the format says', { timeout: 600_000 }, async (t) => {
   const sluice = await Sluice.start(t);
   const { body } = await sluice.admin('POST tokens', { name: 'test', capture: true });

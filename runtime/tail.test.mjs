@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Tail } from '../src/shell/tail.js';
-import { ADMIN_KEY, KEY, Sluice, until } from './harness.mjs';
+import { ADMIN_KEY, KEY, Sluice, behave, until } from './harness.mjs';
 
 /** Events as they come: `heard` grows; `leave()` goes away. */
 async function listen(sluice, key = ADMIN_KEY) {
@@ -70,6 +70,42 @@ test('a call is heard as it begins, and with its row when it is over', async (t)
     return another.response.headers.get('x-sluice-listeners') === '1';
   });
   for (const { object_calls: calls } of lines(sluice)) assert.ok(calls <= 2, `${calls} calls of the object`);
+});
+
+test('who may and says so sees what became of a call: only the documented word, no secret, the first events', async (t) => {
+  const sluice = await Sluice.start(t, { OPENAI_API_KEY: 'openai-key-a' });
+  const [trusted, other] = [(await sluice.admin('POST tokens', { name: 'mine', operator: true })).body, (await sluice.admin('POST tokens', { name: 'theirs' })).body];
+  const listener = await listen(sluice);
+  t.after(() => listener.leave());
+  const shown = () => listener.heard.filter(({ event }) => event === 'conversion');
+  const over = () => listener.heard.filter(({ event }) => event === 'call').length;
+  const long = 'one two three four five six seven eight '.repeat(10);
+  const ask = async (key, debug, { stream = false, content = 'Hello there' } = {}) => {
+    const before = over();
+    const body = { model: 'gpt-4.1', max_tokens: 9, stream, system: 'Be brief.', messages: [{ role: 'user', content }] };
+    const answer = await sluice.fetch('/v1/messages', { body, headers: { authorization: `Bearer ${key}`, ...(debug !== undefined && { 'x-sluice-debug': debug }) } });
+    assert.equal(answer.status, 200, await answer.clone().text());
+    await answer.text();
+    await until(() => over() === before + 1);
+  };
+  for (const word of [undefined, '0', 'true', 'yes', '2', '11']) await ask(KEY, word);
+  await ask(other.key, '1');
+  assert.deepEqual(shown(), [], 'another word, or another token');
+  await ask(trusted.key, '1', { stream: true, content: long });
+  await until(() => shown().length === 1);
+  const [{ client, wire, relayed, provider, before, after, received, sent }] = shown();
+  assert.deepEqual([client, wire, relayed, provider], ['messages', 'chat', false, 'openai']);
+  assert.equal(JSON.parse(before).system, 'Be brief.');
+  assert.deepEqual(JSON.parse(after).messages[0], { role: 'system', content: 'Be brief.' });
+  assert.equal(received.length, 24, 'the first events, and no more');
+  assert.ok(sent.length <= 24 && sent[0].startsWith('message_start: '), sent[0]);
+  assert.equal(JSON.parse(received[0]).object, 'chat.completion.chunk');
+  // A provider that repeats its key in an answer, and in a refusal; a client that has it in its prompt.
+  sluice.provider.script('openai-key-a', behave.answer({ said: 'your key is openai-key-a' }));
+  await ask(KEY, '1', { content: 'is it openai-key-a?' });
+  await until(() => shown().length === 2);
+  assert.match(shown()[1].received[0], /your key is/);
+  assert.doesNotMatch(JSON.stringify(shown()), new RegExp(`openai-key-a|${KEY}|${trusted.key}`));
 });
 
 test('a listener that does not read loses events and is told how many, and delays nobody', async (t) => {

@@ -13,6 +13,8 @@ const EVENTS: usize = 24;
 /// 32 KiB of a body, 4 KiB of an event: what a person reads.
 const BODY: usize = 32 << 10;
 const EVENT: usize = 4 << 10;
+/// 4 KiB: no key is longer.
+const KEY: usize = 4 << 10;
 /// Accounts that were asked.
 const STEPS: usize = 8;
 
@@ -60,8 +62,8 @@ impl Monitor {
             client: call.protocol().name(),
             wire: payload.wire.protocol().name(),
             relayed: payload.request.is_none(),
-            before: readable(call.body.bytes(), BODY),
-            after: secret.scrub(&readable(&request.body, BODY)),
+            before: readable(&secret, call.body.bytes(), BODY),
+            after: readable(&secret, &request.body, BODY),
             status: None,
             received: Vec::new(),
             sent: Vec::new(),
@@ -72,7 +74,7 @@ impl Monitor {
     pub fn refused(&mut self, status: u16, body: &[u8]) {
         let Some(step) = self.0.last_mut() else { return };
         step.shown.status = Some(status);
-        step.received.push(body);
+        step.received.push(body, &step.secret);
     }
 
     pub fn answered(&mut self, call: &Call, payload: &Payload, streamed: bool) {
@@ -84,8 +86,8 @@ impl Monitor {
 
     pub fn saw(&mut self, received: &[u8], sent: &[u8]) {
         let Some(step) = self.0.last_mut() else { return };
-        step.received.push(received);
-        step.sent.push(sent);
+        step.received.push(received, &step.secret);
+        step.sent.push(sent, &step.secret);
     }
 
     pub fn shown(self) -> Vec<Value> {
@@ -111,7 +113,7 @@ impl Reading {
         Self { framer: framing.map(Framer::new), ..Self::default() }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8], secret: &Secret) {
         let events = &mut self.events;
         match &mut self.framer {
             Some(framer) if events.len() < EVENTS => {
@@ -119,29 +121,31 @@ impl Reading {
                 let _ = framer.push(bytes, |frame, _| {
                     if events.len() < EVENTS {
                         let name = frame.event.map(|event| format!("{event}: ")).unwrap_or_default();
-                        events.push(name + &readable(frame.data, EVENT));
+                        events.push(name + &readable(secret, frame.data, EVENT));
                     }
                     Ok::<(), crate::protocol::StreamError>(())
                 });
             }
             Some(_) => {}
             None => {
-                let room = BODY.saturating_sub(self.body.len());
+                let room = (BODY + KEY).saturating_sub(self.body.len());
                 self.body.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
             }
         }
     }
 
     fn told(self, secret: &Secret) -> Vec<String> {
-        let body = (!self.body.is_empty()).then(|| String::from_utf8_lossy(&self.body).into_owned());
-        self.events.into_iter().chain(body).map(|text| secret.scrub(&text)).collect()
+        let body = (!self.body.is_empty()).then(|| readable(secret, &self.body, BODY));
+        self.events.into_iter().chain(body).collect()
     }
 }
 
-fn readable(bytes: &[u8], limit: usize) -> String {
-    let shown = bytes.get(..bytes.len().min(limit)).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(shown).into_owned();
-    if bytes.len() > limit {
+/// The secret is taken out first: half of one, at the end of what is shown, would not be known for what it is.
+fn readable(secret: &Secret, bytes: &[u8], limit: usize) -> String {
+    let begin = bytes.get(..bytes.len().min(limit + KEY)).unwrap_or_default();
+    let mut text = secret.scrub(&String::from_utf8_lossy(begin));
+    if text.len() > limit {
+        text.truncate((0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default());
         text.push_str(&format!("… ({} bytes)", bytes.len()));
     }
     text

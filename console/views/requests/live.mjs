@@ -2,19 +2,22 @@
 
 import { html, useEffect, useRef, useState } from '../../parts/html.mjs';
 import { Badge } from '../../parts/account_state.mjs';
-import { Button, Card, Empty } from '../../parts/ui.mjs';
+import { Button, Card, Code, Empty, More } from '../../parts/ui.mjs';
 import { number } from '../../parts/format.mjs';
 import { t } from '../../strings.mjs';
 import { Rows } from './table.mjs';
 
 /** Rows that are kept: more cannot be read. */
 const KEPT = 100;
+/** Conversions, each up to a hundred kilobytes. */
+const SHOWN = 10;
 
 export function Live() {
   const [items, setItems] = useState([]);
   const [state, setState] = useState('connecting');
   const [held, setHeld] = useState(false);
   const [lost, setLost] = useState(0);
+  const [conversions, setConversions] = useState([]);
   const holding = useRef(false);
   holding.current = held;
   useEffect(() => {
@@ -55,6 +58,7 @@ export function Live() {
     source.addEventListener('call', hear(put));
     let count = 0;
     source.addEventListener('refused', hear((row) => put({ ...row, id: `refused-${(count += 1)}` })));
+    source.addEventListener('conversion', hear((one) => setConversions((old) => [{ ...one, key: (count += 1) }, ...old].slice(0, SHOWN))));
     source.addEventListener('lost', hear(({ count: more }) => setLost((old) => old + more)));
     return () => {
       source.close();
@@ -67,5 +71,21 @@ export function Live() {
       <${Button} small onClick=${() => setHeld(!held)}>${held ? t('Go on') : t('Hold')}<//>
       ${lost > 0 && html`<span class="soft">${t('{n} went by too fast; the history has them.', { n: number(lost) })}</span>`}
     </div>
-    <${Card} flush>${items.length === 0 ? html`<${Empty} title=${t('Waiting for the next request')}>${t('It appears here as it begins.')}<//>` : html`<${Rows} items=${items} />`}<//>`;
+    <${Card} flush>${items.length === 0 ? html`<${Empty} title=${t('Waiting for the next request')}>${t('It appears here as it begins.')}<//>` : html`<${Rows} items=${items} />`}<//>
+    <${Conversions} items=${conversions} />`;
+}
+
+/** What became of calls that asked to be shown: the request and the first events, before and after. */
+function Conversions({ items }) {
+  return html`<${Card} title=${t('Conversions')} note=${t('nothing of this is stored')}>
+    <p class="soft">${t('A request of yours, or of an operator’s token, that carries this header is shown here, as it came and as it was sent on:')} <code>x-sluice-debug: 1</code></p>
+    ${items.map(
+      ({ key, client, wire, account, model, status, before, after, received, sent }) => html`<div key=${key} class="spaced"><${More} title=${`${client} → ${wire} · ${account} · ${model}${status === undefined ? '' : ` · ${status}`}`}>
+        <div class="columns">
+          <${Code} wrap title=${t('Request, before')} text=${before} /><${Code} wrap title=${t('Request, after')} text=${after} />
+          <${Code} wrap title=${t('Answer, before')} text=${received.join('\n')} /><${Code} wrap title=${t('Answer, after')} text=${sent.join('\n')} />
+        </div>
+      <//></div>`,
+    )}
+  <//>`;
 }
