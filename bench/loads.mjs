@@ -59,6 +59,7 @@ export const LOADS = [
   stream('500 events, unpaced', 'fake-n500-r0-b1', 500, 1, 30, {
     subjects: {
       ...others('fake-n500-r0-b1', 30),
+      loop: { ...CLIENTS.chat, model: 'fake-n500-r0-b1' },
       'translate, SLUICE_PACE=off': { ...on('chat', 'anthropic', 'fake-n500-r0-b1'), worker: 'unpaced' },
     },
   }),
@@ -103,7 +104,7 @@ export const BARS = [
   ...UNPACED.flatMap((load) => [bar(load, 'translate', 'naive', 0.25), bar(load, 'translate', 'pass', 1.25)]),
   ...[...UNPACED.slice(0, 1), PACED].flatMap((load) => [bar(load, 'translate', 'portkey', 1), bar(load, 'translate', 'litellm', 0.2)]),
   bar('500 events, unpaced, every pair', 'chat → messages', 'claude-code-router, chat → messages', 1),
-  bar('500 events, unpaced', 'translate, SLUICE_PACE=off', 'naive', 0.63),
+  bar('500 events, unpaced', 'translate, SLUICE_PACE=off', 'loop', 1.05),
   bar(PACED, 'translate', 'tsid', 0.4),
   bar(PACED, 'translate', 'pass', 1.25),
   ...PAIRS.map(([client, wire]) => bar('500 events, unpaced, every pair', `${wire} → ${client}`, 'pass', 1.25)),

@@ -62,7 +62,7 @@ const another = (subjects) =>
 async function main() {
   const upstream = await provider();
   const subjects = {};
-  for (const name of ['pass', 'passbody', 'object', 'tsid', 'naive']) subjects[name] = await floor(name, upstream);
+  for (const name of ['pass', 'passbody', 'object', 'tsid', 'naive', 'loop']) subjects[name] = await floor(name, upstream);
   subjects.sluice = await sluice('sluice', upstream);
   subjects.unpaced = await sluice('unpaced', upstream, { SLUICE_PACE: 'off' });
   if (beside !== undefined) subjects.beside = await sluice('beside', upstream, {}, undefined, `${resolve(beside)}/`);

@@ -92,9 +92,17 @@ const worker :Workerd.Worker = (
 const OBJECTS = `durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool", enableSql = true)],
   durableObjectStorage = (localDisk = "storage"),`;
 
+const workers = `${root}bench/workers/`;
+const module = (name) => [`./${name}.js`, 'esModule', `${workers}${name}.js`];
+/** What floors are made of beside their own file. */
+const PARTS = {
+  naive: [module('anthropic')],
+  loop: [module('anthropic'), ['./loop.wasm', 'wasm', `${root}bench/loop/target/wasm32-unknown-unknown/release/sluice_bench_loop.wasm`]],
+};
+
 export const floor = (name, upstream, as = name) =>
   runtime(as, {
-    modules: [['worker', 'esModule', `${root}bench/workers/${name}.js`]],
+    modules: [['worker', 'esModule', `${workers}${name}.js`], ...(PARTS[name] ?? [])],
     bindings: { UPSTREAM: `http://127.0.0.1:${upstream}` },
     upstream,
     objects: name === 'object' ? OBJECTS : '',

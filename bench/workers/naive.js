@@ -1,21 +1,7 @@
 // The usual translator, Anthropic to Chat: parse and stringify an object for each event, one enqueue each.
-const FINISH = { end_turn: 'stop', stop_sequence: 'stop', max_tokens: 'length', tool_use: 'tool_calls' };
+import { ask } from './anthropic.js';
 
-function toAnthropic(body) {
-  const system = [];
-  const messages = [];
-  for (const { role, content } of body.messages) {
-    if (role === 'system') system.push(content);
-    else messages.push({ role, content: [{ type: 'text', text: content }] });
-  }
-  const request = { model: body.model.split('/').pop(), max_tokens: body.max_tokens ?? 4096, messages, stream: !!body.stream };
-  if (system.length > 0) request.system = system.join('\n');
-  if (body.tools) {
-    const tool = ({ function: f }) => ({ name: f.name, description: f.description, input_schema: f.parameters });
-    request.tools = body.tools.map(tool);
-  }
-  return request;
-}
+const FINISH = { end_turn: 'stop', stop_sequence: 'stop', max_tokens: 'length', tool_use: 'tool_calls' };
 
 function translator(model) {
   const decoder = new TextDecoder();
@@ -62,8 +48,7 @@ function translator(model) {
 export default {
   async fetch(request, env) {
     const body = await request.json();
-    const headers = { 'content-type': 'application/json', 'anthropic-version': '2023-06-01' };
-    const response = await fetch(`${env.UPSTREAM}/v1/messages`, { method: 'POST', headers, body: JSON.stringify(toAnthropic(body)) });
+    const response = await ask(env.UPSTREAM, body);
     if (!body.stream) {
       const message = await response.json();
       const content = message.content.map(({ text }) => text ?? '').join('');
