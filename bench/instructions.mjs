@@ -1,6 +1,6 @@
 // What one event, and one request, costs in instructions for every wire and client, beside what it cost before.
 //
-//   node bench/instructions.mjs PROGRAM [--update]
+//   node bench/instructions.mjs PROGRAM [--update | --filters]
 //
 // Counted by callgrind, so that a busy machine changes nothing. An event's cost is the difference between two answers of
 // different length, so that their heads and tails cancel out.
@@ -15,12 +15,12 @@ const TOLERANCE = 0.05;
 const COLUMNS = ['text', 'thinking', 'tools', 'request'];
 const table = new URL('instructions.tsv', import.meta.url);
 
-function count(program) {
+function count(program, ...given) {
   const scratch = mkdtempSync(join(tmpdir(), 'sluice-instructions-'));
   try {
     const dumps = join(scratch, 'dumps');
     const measured = ['--toggle-collect', '--dump-after'].map((option) => `${option}=instructions::measured`);
-    const args = ['--tool=callgrind', '--combine-dumps=yes', `--callgrind-out-file=${dumps}`, ...measured, program];
+    const args = ['--tool=callgrind', '--combine-dumps=yes', `--callgrind-out-file=${dumps}`, ...measured, program, ...given];
     const lines = execFileSync('valgrind', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim().split('\n');
     const totals = [...readFileSync(dumps, 'utf8').matchAll(/^totals: (\d+)$/gm)].map((match) => Number(match[1]));
     // The last dump is of what ran outside.
@@ -88,6 +88,10 @@ function compare(rows, known) {
 }
 
 const [program, option] = process.argv.slice(2);
+if (option === '--filters') {
+  for (const [row, { text }] of count(program, 'filters')) console.log(`${row}: ${text}`);
+  process.exit();
+}
 const rows = count(program);
 if (option === '--update') {
   write(rows);

@@ -5,6 +5,11 @@
 mod rig;
 
 use std::hint::black_box;
+use std::rc::Rc;
+
+use sluice::filter::Filter;
+use sluice::ir::Protocol;
+use sluice::passing::{Passing, Ready};
 
 use rig::{CLIENTS, KINDS, Kind, WIRES, answer, name, prepare, request, short, stream};
 
@@ -19,7 +24,40 @@ fn measured(work: &dyn Fn()) {
     black_box(());
 }
 
+/// What an event of text costs where filters look at the answer: an argument asks for these instead.
+fn filtered() {
+    let find = |action: &str, find: &str| {
+        let text = format!(r#"[{{"name":"f","action":"{action}","on":"output","find":{find}}}]"#);
+        serde_json::from_str::<Vec<Filter>>(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    let personal = r#"{"personal":["email","phone","card","chinese_id","key"]}"#;
+    let sets = [
+        ("none", Vec::new()),
+        ("flag-words", find("flag", r#"{"words":["dragon","sleeping beauty"]}"#)),
+        ("mask-words", find("mask", r#"{"words":["dragon","sleeping beauty"]}"#)),
+        ("mask-personal", find("mask", personal)),
+        ("mask-pattern", find("mask", r#"{"patterns":["T-[0-9]{3}"]}"#)),
+    ];
+    for (wire, client) in [(Protocol::Chat, Protocol::Chat), (Protocol::Messages, Protocol::Chat)] {
+        for (name, filters) in &sets {
+            let (call, mut payload) = prepare(wire, &short(client));
+            let ready = Ready::new(&[], filters).map(Rc::new).unwrap_or_else(|failure| panic!("{failure:?}"));
+            let passing = Passing::new(&ready, [7; 32], &call).unwrap_or_else(|failure| panic!("{failure:?}"));
+            payload.looks = passing.and_then(|passing| passing.looks());
+            for count in [EVENTS / 2, EVENTS] {
+                let chunks = stream(wire, Kind::Text, count);
+                answer(&call, &payload, &chunks);
+                measured(&|| _ = black_box(answer(&call, &payload, &chunks)));
+                println!("{wire:?}-to-{client:?} {name} text {count}");
+            }
+        }
+    }
+}
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("filters") {
+        return filtered();
+    }
     for wire in WIRES {
         for client in CLIENTS {
             let pair = format!("{} {}", name(wire), name(client));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod finds;
+mod held;
 mod requests;
 
 use std::cell::RefCell;
