@@ -10,7 +10,7 @@ import { Browser } from './browser.mjs';
 import { MASTER, skip } from './console.mjs';
 import { ADMIN_KEY, Sluice } from './harness.mjs';
 
-const PAGES = ['overview', 'accounts', 'accounts/openai-1', 'accounts/add', 'accounts/add/login', 'accounts/add/files', 'accounts/add/server', 'models', 'models/routes', 'models/explain', 'tokens', 'requests', 'connect', 'playground', 'settings', 'settings/filters', 'settings/prices', 'settings/storage', 'settings/backup', 'settings/audit', 'settings/about'];
+const PAGES = ['overview', 'accounts', 'accounts/openai-1', 'accounts/add', 'accounts/add/login', 'accounts/add/files', 'accounts/add/server', 'models', 'models/routes', 'models/explain', 'tokens', 'requests', 'requests/captures', 'requests/live', 'connect', 'playground', 'settings', 'settings/filters', 'settings/prices', 'settings/storage', 'settings/backup', 'settings/audit', 'settings/about'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -60,7 +60,8 @@ test('no page breaks its policy, has an accessibility fault, or scrolls sideways
     for (const path of PAGES) {
       await t.test(`${path}, ${width} px, ${colorScheme}, ${language}`, async () => {
         await open(path);
-        await page.waitForLoadState('networkidle');
+        // A tail is never idle.
+        if (path !== 'requests/live') await page.waitForLoadState('networkidle');
         await page.locator('.skeleton').first().waitFor({ state: 'detached' });
         assert.ok((await browser.overflow()) <= 0, 'it scrolls sideways');
         assert.deepEqual(await browser.audit(), []);
@@ -113,6 +114,10 @@ test('everything is said in both languages', async () => {
   for (const path of walk(join(root, 'console')).filter((name) => /\/(app|parts|views)/.test(name))) {
     for (const [, text] of readFileSync(path, 'utf8').matchAll(/\bt\(\s*'((?:[^'\\]|\\.)*)'/g)) said.add(text.replaceAll("\\'", "'"));
   }
+  const table = readFileSync(join(root, 'src/oauth/table.rs'), 'utf8');
+  const notes = [...table.matchAll(/\bnote: "([^"]+)"/g)].map(([, note]) => note.replace(/\\\n\s*/g, ''));
+  assert.ok(notes.length >= 5);
+  for (const note of notes) said.add(note);
   const { default: chinese } = await import('../console/strings/zh.mjs');
   assert.deepEqual([...said].filter((text) => !(text in chinese)), []);
   const holes = (text) => [...text.matchAll(/\{\w+\}/g)].map(([hole]) => hole).sort().join();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Browser, program } from '../runtime/browser.mjs';
 import { Sluice, behave } from '../runtime/harness.mjs';
 
-const PAGES = ['overview', 'accounts', 'accounts/anthropic-2', 'accounts/add', 'accounts/add/login', 'accounts/add/files', 'accounts/add/server', 'models', 'models/routes', 'models/explain?model=fast', 'tokens', 'requests', 'connect', 'playground', 'settings', 'settings/filters', 'settings/prices', 'settings/storage', 'settings/backup', 'settings/audit', 'settings/about'];
+const PAGES = ['overview', 'accounts', 'accounts/anthropic-2', 'accounts/add', 'accounts/add/login', 'accounts/add/files', 'accounts/add/server', 'models', 'models/routes', 'models/explain?model=fast', 'tokens', 'requests', 'requests/captures', 'requests/live', 'connect', 'playground', 'settings', 'settings/filters', 'settings/prices', 'settings/storage', 'settings/backup', 'settings/audit', 'settings/about'];
 const ADMIN = 'admin-key-of-the-pictures';
 
 const [folder, only] = process.argv.slice(2);
@@ -63,7 +63,8 @@ async function picture(page, url, look) {
 async function show(page, url, path) {
   await page.goto(`${url}/console/#/${path}`);
   await page.locator('h1').waitFor();
-  await page.waitForLoadState('networkidle');
+  // A tail is never idle.
+  if (path !== 'requests/live') await page.waitForLoadState('networkidle');
   await page.waitForTimeout(150);
 }
 
@@ -98,6 +99,11 @@ async function furnish(sluice) {
   }
   const keys = made.map((one) => one?.key ?? sluice.bindings.SLUICE_API_KEY);
   sluice.provider.script('openai-key-b', behave.refuse(429, { 'retry-after': '200' }, 'slow down'), behave.answer());
+  const kept = await admin('POST', 'tokens', { name: 'Data set', capture: true });
+  for (const content of ['What is a sluice?', 'And what is a weir?']) {
+    const headers = { authorization: `Bearer ${kept?.key}` };
+    await (await sluice.chat({ model: 'demo/echo', messages: [{ role: 'user', content }] }, { headers })).text();
+  }
   for (let call = 0; call < 36; call += 1) {
     const model = ['gpt-4.1', 'claude-sonnet-4-5', 'gemini-2.5-flash', 'demo/echo'][call % 4];
     const headers = { authorization: `Bearer ${keys[call % keys.length]}` };

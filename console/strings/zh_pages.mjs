@@ -321,6 +321,15 @@ export default {
   'The client gets': '客户端得到',
   'Found:': '发现：',
   'Back to the first': '回到开头',
+  // Notes on sign-ins, as src/oauth/table.rs has them
+  'Needs GEMINI_CLI_CLIENT_SECRET: OAUTH_CLIENT_SECRET in packages/core/src/code_assist/oauth2.ts of google-gemini/gemini-cli, where Google explains why it is not a secret.':
+    '需要 GEMINI_CLI_CLIENT_SECRET：即 google-gemini/gemini-cli 中 packages/core/src/code_assist/oauth2.ts 的 OAUTH_CLIENT_SECRET，Google 在那里解释了它为何不是秘密。',
+  'Needs ANTIGRAVITY_CLIENT_SECRET, which is in the Antigravity application.': '需要 ANTIGRAVITY_CLIENT_SECRET，可在 Antigravity 应用中找到。',
+  'Device sign-in must be allowed in the security settings of ChatGPT; pasting the address works without.': '须在 ChatGPT 的安全设置中允许设备登录；粘贴地址则不需要。',
+  'Anthropic decides which clients a subscription may be used with; read its terms first.': '订阅可用于哪些客户端由 Anthropic 决定，请先阅读其条款。',
+  'The browser cannot open the last address, which begins with kiro://; copy it from the error it shows.': '浏览器打不开最后那个以 kiro:// 开头的地址，请从它显示的错误中复制。',
+  'Needs IFLOW_CLIENT_SECRET, which is in the iFlow CLI.': '需要 IFLOW_CLIENT_SECRET，可在 iFlow CLI 中找到。',
+  'Import the JSON key file of a service account.': '导入服务账号的 JSON 密钥文件。',
   Conversions: '转换',
   'nothing of this is stored': '这些内容都不会保存',
   'A request of yours, or of an operator’s token, that carries this header is shown here, as it came and as it was sent on:': '由你或操作者令牌发出、带有此请求头的请求会显示在这里，包括收到的和转发的内容：',

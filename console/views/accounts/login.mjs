@@ -19,7 +19,7 @@ export function Login({ values }) {
       const provider = chosen ?? ways.find((one) => values.provider && [one.name, one.provider].includes(values.provider));
       if (provider) return html`<${Begin} provider=${provider} account=${values.account} onBack=${() => (choose(undefined), (location.hash = link('accounts', 'add', 'login')))} />`;
       return html`<div class="tiles">
-        ${ways.map((one) => html`<button type="button" class="tile" key=${one.name} onClick=${() => choose(one)}><strong>${one.title ?? one.name}</strong><small>${one.note ?? (one.login === 'device' ? t('with a code') : t('by pasting an address'))}</small></button>`)}
+        ${ways.map((one) => html`<button type="button" class="tile" key=${one.name} onClick=${() => choose(one)}><strong>${one.title ?? one.name}</strong><small>${one.note ? t(one.note) : one.login === 'device' ? t('with a code') : t('by pasting an address')}</small></button>`)}
       </div>`;
     }}
   <//>`;
@@ -49,7 +49,7 @@ function Begin({ provider, account, onBack }) {
     setLogin(undefined);
     onBack();
   };
-  return html`<${Card} title=${provider.title ?? provider.name} note=${provider.note} actions=${html`<${Button} small kind="bare" onClick=${stop}>${t('Another provider')}<//>`}>
+  return html`<${Card} title=${provider.title ?? provider.name} note=${provider.note && t(provider.note)} actions=${html`<${Button} small kind="bare" onClick=${stop}>${t('Another provider')}<//>`}>
     ${login
       ? html`<${Steps} key=${login.id} login=${login} onAgain=${() => setLogin(undefined)} />`
       : html`<div class="stack">
