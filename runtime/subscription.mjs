@@ -9,6 +9,8 @@ import * as responses from './provider/responses.mjs';
 class Upstream {
   /** `ok`, `expired`, …, for each request that came. */
   judged = [];
+  /** Tokens that were taken. */
+  taken = new Set();
 
   static async start(oauth) {
     const upstream = new Upstream();
@@ -19,6 +21,7 @@ class Upstream {
       const access = request.headers.authorization?.replace(/^Bearer /, '');
       const judged = oauth.judge(access);
       upstream.judged.push(judged);
+      if (judged === 'ok') upstream.taken.add(access);
       response.setHeader('content-type', 'application/json');
       if (judged !== 'ok') {
         response.writeHead(401).end(JSON.stringify({ error: { message: `the token is ${judged}`, type: 'auth' } }));

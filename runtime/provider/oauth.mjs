@@ -73,6 +73,7 @@ export class OAuth {
     const access = family.jwt ? this.#jwt(family) : random('access');
     const rotates = PROVIDERS[family.provider].rotates;
     if (rotates || !family.refresh) family.refresh = random('refresh');
+    family.access = access;
     this.#access.set(access, { family, expires: this.now() + family.lifetime * 1000 });
     this.#refresh.set(family.refresh, { family, used: false });
     return { access, refresh: family.refresh, lifetime: family.lifetime };
