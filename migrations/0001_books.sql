@@ -61,17 +61,25 @@ CREATE TABLE IF NOT EXISTS daily (
   PRIMARY KEY (day, token, model, account)
 ) WITHOUT ROWID, STRICT;
 
--- The sums are made where the rows are, so that they cannot disagree with them.
--- Calls that were refused before anybody was asked are not among them: the log has only some of those.
-CREATE TRIGGER IF NOT EXISTS usage_rolls_up AFTER INSERT ON usage WHEN NEW.account <> '' OR NEW.status < 400 BEGIN
+-- Calls that the log has no row for, only the sums: what is inserted here is nowhere else. A view's columns take numbers
+-- as D1 binds them, which is as reals.
+CREATE VIEW IF NOT EXISTS unlisted AS SELECT * FROM usage;
+
+CREATE TRIGGER IF NOT EXISTS unlisted_rolls_up INSTEAD OF INSERT ON unlisted BEGIN
   INSERT INTO daily (day, token, model, account, requests, errors, estimated, input, cache_read, cache_write, output, reasoning, cost, saved, first_ms, firsts)
-  VALUES (NEW.at / 86400000, NEW.token, NEW.served, NEW.account, 1, NEW.status >= 400, NEW.estimated, NEW.input, NEW.cache_read,
+  VALUES (CAST(NEW.at / 86400000 AS INTEGER), NEW.token, NEW.served, NEW.account, 1, NEW.status >= 400, NEW.estimated, NEW.input, NEW.cache_read,
     NEW.cache_write + NEW.cache_write_long, NEW.output, NEW.reasoning, NEW.cost, NEW.saved, coalesce(NEW.first_ms, 0), NEW.first_ms IS NOT NULL)
   ON CONFLICT (day, token, model, account) DO UPDATE SET
     requests = requests + 1, errors = errors + excluded.errors, estimated = estimated + excluded.estimated,
     input = input + excluded.input, cache_read = cache_read + excluded.cache_read, cache_write = cache_write + excluded.cache_write,
     output = output + excluded.output, reasoning = reasoning + excluded.reasoning, cost = cost + excluded.cost, saved = saved + excluded.saved,
     first_ms = first_ms + excluded.first_ms, firsts = firsts + excluded.firsts;
+END;
+
+-- The sums are made where the rows are, so that they cannot disagree with them.
+-- Calls that were refused before anybody was asked are not among them: the log has only some of those.
+CREATE TRIGGER IF NOT EXISTS usage_rolls_up AFTER INSERT ON usage WHEN NEW.account <> '' OR NEW.status < 400 BEGIN
+  INSERT INTO unlisted SELECT * FROM usage WHERE id = NEW.id;
 END;
 
 CREATE TABLE IF NOT EXISTS audit (

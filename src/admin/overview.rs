@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Reply, Request, accounts};
 use crate::control::Control;
-use crate::control::quotas::Quota;
+use crate::control::quotas::{Quota, Stage};
 use crate::control::tally::{Day, Spread, Sums, Tops};
 use crate::fault::{Failure, Millis};
 
@@ -36,8 +36,17 @@ pub struct Overview {
     denied: Denied,
     /// Of today, against the free plan.
     quotas: Vec<Quota>,
+    guard: Guard,
     /// Rows of the usage log that could not be written since the object woke.
     lost: u64,
+}
+
+/// What is given up today so that calls go on.
+#[derive(Debug, Serialize)]
+pub struct Guard {
+    stage: Stage,
+    /// Since when. It ends with the day, at midnight UTC.
+    since: Option<Millis>,
 }
 
 /// How many accounts are in which state.
@@ -138,7 +147,8 @@ pub fn show(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failu
         Some(_) => return Err(Failure::invalid("days", "expected 1, 7 or 30")),
     };
     let now = request.now;
-    let quotas = control.lately().today(now).quotas.list();
+    let quotas = control.lately().quotas(now);
+    let guard = Guard { stage: control.lately().stage(now), since: control.lately().today(now).stages.last().copied() };
     let parts = control.lately().days(days, now);
     let from = Millis(parts.first().map_or(0, |(number, _)| number * DAY_MS));
     let mut all = Day::default();
@@ -170,6 +180,7 @@ pub fn show(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failu
             by_reason: all.denied,
         },
         quotas,
+        guard,
         lost: control.lost(),
     };
     Ok(Reply::json(200, &overview))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Control;
 use super::inquiry::{Denied, Inquiry, Payer};
+use super::quotas::Stage;
 use super::tally::{Over, Sums};
 use crate::access::{self, Caller};
 use crate::call::Operation;
@@ -26,6 +27,9 @@ pub struct Receipt {
     /// Somebody wants to see how it went.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heard: bool,
+    /// The usage log has no row for it, only its sums.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
 }
 
 impl From<Refusal> for Denied {
@@ -111,7 +115,7 @@ impl Control {
             id: id.to_owned(),
             name: terms.name,
             project: terms.project,
-            capture: terms.capture,
+            capture: terms.capture && self.tally.stage(now) < Stage::Uncaptured,
             rules: terms.rules,
             operator: terms.operator,
         };
@@ -134,10 +138,13 @@ impl Control {
             cost.saved = cost.saved.saturating_add(spent.saved);
             tokens = tokens.saturating_add(read.input);
         }
+        let mut unlisted = false;
         if settlement.done {
             // One that was written off counts as what was held for it, here as in the books.
             if settlement.lease != 0 && !again && !self.clients.is_written_off(settlement.lease) {
                 self.tell(settlement, &cost, now);
+                // One that may have a row already must find it.
+                unlisted = !self.tally.stage(now).has_row(settlement.lease);
             }
             self.clients.settle(settlement.lease, cost.micro, tokens, now);
         }
@@ -150,7 +157,7 @@ impl Control {
             let sums = Sums::of(&usage, &Cost { micro: *micro, ..Cost::default() }, false);
             self.tally.call(&Over { model: "", account: "", token, sums, first_ms: None }, now);
         }
-        Receipt { cost, lapsed, heard: false }
+        Receipt { cost, lapsed, heard: false, unlisted }
     }
 
     /// A call that is over, for the overview.

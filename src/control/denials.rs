@@ -3,6 +3,7 @@
 
 use super::Control;
 use super::inquiry::{Denied, Inquiry};
+use super::quotas::Stage;
 use crate::access::Caller;
 use crate::fault::{Failure, Millis};
 
@@ -48,10 +49,11 @@ impl Control {
             Caller::Operator => Some(String::new()),
             Caller::Key(hash) => self.clients.identify(hash, now).ok().map(str::to_owned),
         };
+        let is_listed = self.tally.stage(now) < Stage::Sums;
         let day = self.tally.today(now);
         day.deny(&reason(&denied.failure));
         let side = usize::from(token.is_none());
-        let row = self.denials.admit(side, &mut day.logged, now).then(|| self.pool.number(now));
+        let row = (is_listed && self.denials.admit(side, &mut day.logged, now)).then(|| self.pool.number(now));
         Denied { row, token: token.unwrap_or_default(), ..denied }
     }
 }

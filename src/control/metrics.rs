@@ -168,6 +168,11 @@ impl Control {
         page.gauge("sluice_calls_under_way", "Calls that have not reported their end.", leases as u64);
         page.counter("sluice_usage_rows_lost", "Rows of the usage log that could not be written.", self.lost);
         page.counter("sluice_degraded_calls", "Calls that went on without the object.", self.alone);
+        page.gauge(
+            "sluice_quota_stage",
+            "What is given up for today's quotas: 0 nothing, 1 most rows of the usage log, 2 all of them, 3 captures, 4 storing each call.",
+            self.tally.stage(now) as u64,
+        );
         page.gauge("sluice_tail_listeners", "Who listens to the live tail.", around.listeners.into());
         page.counter(
             "sluice_tail_dropped",

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::quotas::{Meter, Quotas};
+use super::quotas::{Limits, Meter, Quota, Quotas, Stage};
 use crate::fault::Millis;
 use crate::ir::event::Usage;
 use crate::prices::Cost;
@@ -119,6 +119,9 @@ pub struct Day {
     /// Those of them that are in the usage log: of callers who are known, and of others.
     pub logged: [u64; 2],
     pub quotas: Quotas,
+    /// When each of the [`Stage`]s after the first began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Millis>,
 }
 
 impl Day {
@@ -168,6 +171,7 @@ pub struct Over<'a> {
 #[derive(Debug, Default)]
 pub struct Tally {
     number: u64,
+    limits: Limits,
     today: Day,
     /// As they were stored: read when somebody wants to see them.
     past: BTreeMap<u64, String>,
@@ -188,7 +192,29 @@ impl Tally {
     }
 
     pub fn count(&mut self, meter: Meter, more: u64, now: Millis) {
-        self.today(now).quotas.count(meter, more);
+        let limits = self.limits;
+        let today = self.today(now);
+        today.quotas.count(meter, more);
+        let reached = today.quotas.stage(&limits) as usize;
+        if today.stages.len() < reached {
+            today.stages.resize(reached, now);
+        }
+    }
+
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// What is given up at the moment.
+    pub fn stage(&self, now: Millis) -> Stage {
+        // A clock that goes back stays in the day it was in.
+        if day_of(now) > self.number { Stage::Whole } else { Stage::of(self.today.stages.len()) }
+    }
+
+    /// Today's use of what has a limit.
+    pub fn quotas(&mut self, now: Millis) -> Vec<Quota> {
+        let limits = self.limits;
+        self.today(now).quotas.list(&limits)
     }
 
     pub fn call(&mut self, over: &Over<'_>, now: Millis) {

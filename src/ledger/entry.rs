@@ -71,6 +71,9 @@ pub struct Entry {
     /// Filters that found something, and where; never what. For the log, too.
     #[serde(skip_serializing_if = "Hits::is_empty")]
     pub hits: Hits,
+    /// Only its sums are kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
 }
 
 /// One account that was asked.
@@ -113,6 +116,7 @@ impl Entry {
             agent: facts.agent.map(short),
             object_calls: facts.object_calls,
             hits: facts.hits.clone(),
+            unlisted: receipt.unlisted,
         }
     }
 
@@ -148,6 +152,7 @@ impl Entry {
             agent: None,
             object_calls: 0,
             hits: Hits::default(),
+            unlisted: false,
         }
     }
 
@@ -191,6 +196,11 @@ impl Entry {
             self.agent
         ]);
         let Value::Array(values) = values else { return Statement::new("", Vec::new()) };
+        if self.unlisted {
+            // What is no table has no rows to be in conflict with.
+            let sql = INSERT.trim_end_matches(ONCE).replacen("usage", "unlisted", 1);
+            return Statement::new(sql, values);
+        }
         Statement::new(INSERT, values)
     }
 }
@@ -209,6 +219,8 @@ fn tried(attempt: &Attempt) -> Tried {
         ms: attempt.ms,
     }
 }
+
+const ONCE: &str = " ON CONFLICT (id) DO NOTHING";
 
 /// What became of an account that was asked, in one word.
 pub fn word(outcome: &Outcome) -> &'static str {

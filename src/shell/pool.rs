@@ -19,7 +19,7 @@ use crate::control::Control;
 use crate::control::billing::Receipt;
 use crate::control::lists::Whose;
 use crate::control::news::Told;
-use crate::control::quotas::Meter;
+use crate::control::quotas::{Meter, Stage};
 use crate::fault::Millis;
 use crate::json;
 use crate::ledger::{Link, Statement};
@@ -50,6 +50,8 @@ pub struct Core {
     pub unsent: Cell<u64>,
     /// Whether the day's sums are about to be stored.
     storing: Cell<bool>,
+    /// What the log was last told is given up.
+    stage: Cell<Stage>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,7 @@ impl DurableObject for Pool {
         let own = settings.accounts.iter().filter(own).cloned().collect();
         let control = Control::new(own, settings.vault(), settings.api_key.is_some());
         let mut control = control.at(settings.addresses);
+        control.lately().limit(settings.limits);
         match saved(&sql) {
             Ok(rows) => {
                 for problem in control.load(rows.into_iter().map(|row| (row.key, row.value)), now()) {
@@ -94,6 +97,7 @@ impl DurableObject for Pool {
             told,
             unsent,
             storing: Cell::new(false),
+            stage: Cell::default(),
         }))
     }
 
@@ -148,7 +152,7 @@ impl DurableObject for Pool {
                 _ => return Response::error("not found", 404),
             }?
         };
-        core.persist()?;
+        core.keep()?;
         core.call_up()?;
         Response::ok(reply)
     }
@@ -202,6 +206,11 @@ impl Core {
         self.write(rows)
     }
 
+    /// What a call has changed: now, or where rows of the day are running out, with the day's sums.
+    pub fn keep(&self) -> worker::Result<()> {
+        if self.stage.get() == Stage::Memory { Ok(()) } else { self.persist() }
+    }
+
     /// Somebody asked, who used this much before.
     fn meter(&self, used: Used) {
         let mut control = self.control.borrow_mut();
@@ -210,6 +219,10 @@ impl Core {
         count(Meter::WorkerRequests, used.requests);
         count(Meter::D1RowsWritten, used.written);
         count(Meter::D1RowsRead, used.read);
+        let stage = control.lately().stage(now());
+        if self.stage.replace(stage) != stage {
+            worker::console_warn!(r#"{{"event":"quota","stage":"{}"}}"#, stage.word());
+        }
     }
 
     /// Store the day's sums in a few seconds: one row, however many calls there were.
@@ -219,10 +232,11 @@ impl Core {
         }
         let core = Rc::clone(self);
         self.state.wait_until(async move {
-            Delay::from(Duration::from_secs(5)).await;
+            let sparing = core.stage.get() == Stage::Memory;
+            Delay::from(Duration::from_secs(if sparing { 30 } else { 5 })).await;
             core.storing.set(false);
             let rows = core.control.borrow_mut().tallied();
-            if let Err(error) = core.write(rows) {
+            if let Err(error) = core.persist().and_then(|()| core.write(rows)) {
                 worker::console_error!("the sums of the day: {error}");
             }
         });

@@ -27,7 +27,7 @@ impl Core {
         // First come, first served: a place that has become free by itself is not for the newest.
         self.call_up()?;
         let heard = self.control.borrow_mut().plan_or_wait(inquiry, now());
-        self.persist()?;
+        self.keep()?;
         let planned = match heard {
             Heard::Now(planned) => *planned,
             Heard::Wait(number, span) => self.wait(number, span, signal).await?,
@@ -55,7 +55,7 @@ impl Core {
             return Ok(planned);
         }
         let last = if signal.aborted() { None } else { self.control.borrow_mut().give_up(number, now()) };
-        self.persist()?;
+        self.keep()?;
         Ok(last.unwrap_or_else(|| Err(Denial::Busy { until: now() }.failure(now()).into())))
     }
 
@@ -66,7 +66,7 @@ impl Core {
         }
         let left = |number: u64| self.waiters.borrow().get(&number).is_none_or(|waiter| waiter.signal.aborted());
         let called = self.control.borrow_mut().called(&left, now());
-        self.persist()?;
+        self.keep()?;
         for (number, planned) in called {
             if let Some(waiter) = self.waiters.borrow_mut().get_mut(&number) {
                 waiter.planned = Some(planned);

@@ -10,6 +10,7 @@ use worker::web_sys::Request;
 use super::platform;
 use crate::accounts::address::{self, Addresses};
 use crate::accounts::{self, Setup};
+use crate::control::quotas::{self, Limits};
 use crate::filter::masks;
 use crate::shard::Shards;
 use crate::telemetry::otlp::Exporter;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub capture_mb: u64,
     /// The share of accounts that may be unwell before `/healthz` says so.
     pub health_percent: u8,
+    /// What may be used in a day.
+    pub limits: Limits,
     pub exporter: Option<Exporter>,
     pub hook: Option<Hook>,
 }
@@ -94,7 +97,8 @@ impl Settings {
         if platform::has_ai(env) {
             found.setups.push(accounts::bound());
         }
-        for problem in &found.problems {
+        let (limits, unread) = Limits::read(&get(quotas::VARIABLE).unwrap_or_default());
+        for problem in found.problems.iter().chain(&unread) {
             worker::console_warn!("{problem}");
         }
         let secret = |name| get(name).map(|text| Secret::new(text.trim())).filter(|secret| !secret.is_empty());
@@ -142,6 +146,7 @@ impl Settings {
             // A fifth of a free database.
             capture_mb: whole("SLUICE_CAPTURE_MB", 100),
             health_percent: u8::try_from(whole("SLUICE_HEALTH_PERCENT", 50).min(100)).unwrap_or(50),
+            limits,
             exporter: Exporter::of(&get),
             hook,
             scarce: get("SLUICE_PACE").as_deref().map(str::trim) == Some("free"),

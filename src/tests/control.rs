@@ -5,6 +5,7 @@ pub mod billing;
 mod copies;
 mod queue;
 mod quota;
+mod quotas;
 mod tally;
 mod vault;
 

@@ -109,7 +109,7 @@ fn a_name_that_a_client_chose_is_cut_to_a_sane_length() {
 #[test]
 fn the_tables_are_made_by_statements_that_can_be_repeated() {
     let statements = schema(0);
-    assert_eq!(statements.len(), 10);
+    assert_eq!(statements.len(), 12);
     for statement in &statements {
         let sql = &statement.sql;
         let repeatable = ["IF NOT EXISTS", "ON CONFLICT", "UPDATE meta"].iter().any(|words| sql.contains(words));
