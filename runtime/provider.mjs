@@ -15,11 +15,12 @@ import * as messages from './provider/messages.mjs';
 import * as ollama from './provider/ollama.mjs';
 import * as qwen from './provider/qwen.mjs';
 import * as responses from './provider/responses.mjs';
+import { rows } from './provider/rows.mjs';
 import { bearer } from './provider/wire.mjs';
 
 const LOGINS = [codeAssist, codex, claude, qwen];
 const CLOUDS = [azure, azureResponses, bedrock, kiro, ollama, vertex, vertexClaude];
-const WIRES = [chat, gemini, messages, responses, ...CLOUDS, ...LOGINS];
+const WIRES = [chat, gemini, messages, responses, ...CLOUDS, ...rows, ...LOGINS];
 
 /** What a key does with a request. `after` counts the frames that are sent before. */
 export const behave = {

@@ -58,6 +58,7 @@ const finish = (answer) => (answer.calls.length > 0 ? 'tool_calls' : 'stop');
 
 export function whole(answer, body) {
   const message = { role: 'assistant', content: answer.text || null, refusal: null };
+  if (answer.thinking) message.reasoning_content = answer.thinking;
   if (answer.calls.length > 0) message.tool_calls = answer.calls.map(called);
   return {
     id: 'chatcmpl-1',
@@ -81,6 +82,7 @@ export function frames(answer, body) {
   });
   return [
     delta({ role: 'assistant', content: '' }),
+    ...pieces(answer.thinking ?? '').map((reasoning_content) => delta({ reasoning_content })),
     ...pieces(answer.text).map((content) => delta({ content })),
     ...calls,
     delta({}, finish(answer)),

@@ -61,10 +61,13 @@ const chunk = (parts, more = {}) => ({
 
 const calls = (answer) => answer.calls.map((call) => ({ functionCall: { name: call.name, args: call.input } }));
 
+const thought = (text) => ({ text, thought: true });
+
 export const whole = (answer) =>
-  chunk([...(answer.text ? [{ text: answer.text }] : []), ...calls(answer)], { finishReason: 'STOP' });
+  chunk([...(answer.thinking ? [thought(answer.thinking)] : []), ...(answer.text ? [{ text: answer.text }] : []), ...calls(answer)], { finishReason: 'STOP' });
 
 export const frames = (answer) => [
+  ...pieces(answer.thinking ?? '').map((text) => sse(chunk([thought(text)]))),
   ...pieces(answer.text).map((text) => sse(chunk([{ text }]))),
   ...calls(answer).map((part) => sse(chunk([part]))),
   sse(chunk([{ text: '' }], { finishReason: 'STOP' })),

@@ -56,6 +56,7 @@ const usage = {
 const finish = (answer) => (answer.calls.length > 0 ? 'tool_use' : 'end_turn');
 
 const content = (answer) => [
+  ...(answer.thinking ? [{ type: 'thinking', thinking: answer.thinking, signature: 'c2lnbmF0dXJl' }] : []),
   ...(answer.text ? [{ type: 'text', text: answer.text }] : []),
   ...answer.calls.map((call, at) => ({ type: 'tool_use', id: `toolu_${at}`, name: call.name, input: call.input })),
 ];
@@ -65,6 +66,18 @@ const message = (body, more) => ({ id: 'msg_1', type: 'message', role: 'assistan
 export const whole = (answer, body) =>
   message(body, { content: content(answer), stop_reason: finish(answer), stop_sequence: null, usage });
 
+/** What of a block is still to come when it begins. */
+const BEGUN = { thinking: { thinking: '', signature: '' }, text: { text: '' }, tool_use: { input: {} } };
+
+function deltas(block) {
+  if (block.type === 'text') return pieces(block.text).map((text) => ({ type: 'text_delta', text }));
+  if (block.type === 'tool_use') {
+    return pieces(JSON.stringify(block.input)).map((partial_json) => ({ type: 'input_json_delta', partial_json }));
+  }
+  const thoughts = pieces(block.thinking).map((thinking) => ({ type: 'thinking_delta', thinking }));
+  return [...thoughts, { type: 'signature_delta', signature: block.signature }];
+}
+
 export function frames(answer, body) {
   const event = (type, more) => sse({ type, ...more }, type);
   const start = { content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } };
@@ -72,13 +85,8 @@ export function frames(answer, body) {
     event('message_start', { message: message(body, start) }),
     event('ping'),
     ...content(answer).flatMap((block, index) => [
-      block.type === 'text'
-        ? event('content_block_start', { index, content_block: { type: 'text', text: '' } })
-        : event('content_block_start', { index, content_block: { ...block, input: {} } }),
-      ...(block.type === 'text'
-        ? pieces(block.text).map((text) => ({ type: 'text_delta', text }))
-        : pieces(JSON.stringify(block.input)).map((partial_json) => ({ type: 'input_json_delta', partial_json }))
-      ).map((delta) => event('content_block_delta', { index, delta })),
+      event('content_block_start', { index, content_block: { ...block, ...BEGUN[block.type] } }),
+      ...deltas(block).map((delta) => event('content_block_delta', { index, delta })),
       event('content_block_stop', { index }),
     ]),
     event('message_delta', {

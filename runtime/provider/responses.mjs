@@ -30,6 +30,9 @@ export function read(body) {
 }
 
 const output = (answer) => [
+  ...(answer.thinking
+    ? [{ id: 'rs_1', type: 'reasoning', status: 'completed', summary: [{ type: 'summary_text', text: answer.thinking }] }]
+    : []),
   ...(answer.text
     ? [
         {
@@ -86,6 +89,18 @@ export function frames(answer, body) {
         event('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', arguments: '' } }),
         ...pieces(item.arguments).map((delta) => event('response.function_call_arguments.delta', { ...place, delta })),
         event('response.function_call_arguments.done', { ...place, name: item.name, arguments: item.arguments }),
+        event('response.output_item.done', { output_index, item }),
+      ];
+    }
+    if (item.type === 'reasoning') {
+      const [part] = item.summary;
+      const inside = { ...place, summary_index: 0 };
+      return [
+        event('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', summary: [] } }),
+        event('response.reasoning_summary_part.added', { ...inside, part: { ...part, text: '' } }),
+        ...pieces(part.text).map((delta) => event('response.reasoning_summary_text.delta', { ...inside, delta })),
+        event('response.reasoning_summary_text.done', { ...inside, text: part.text }),
+        event('response.reasoning_summary_part.done', { ...inside, part }),
         event('response.output_item.done', { output_index, item }),
       ];
     }
