@@ -8,11 +8,6 @@ export class ApiError extends Error {
     super(message || `HTTP ${status}`);
     Object.assign(this, { status, code, field, problems });
   }
-
-  /** This deployment's version has no such endpoint. */
-  get absent() {
-    return this.status === 404 && (this.code === undefined || /^no such endpoint|^there is nothing/.test(this.message));
-  }
 }
 
 const listeners = new Set();

@@ -174,13 +174,10 @@ export function More({ title, open, children }) {
 export const Skeleton = ({ rows = 3 }) =>
   html`<div class="skeleton" role="status"><span class="hidden">${t('Loading…')}</span>${Array.from({ length: rows }, () => html`<i />`)}</div>`;
 
-/** What has not come: it is loading, this version has no such thing, or it failed and may be tried again. */
+/** What has not come: it is loading, or it failed and may be tried again. */
 export function Loaded({ resource, rows, children }) {
   const { value, error, reload } = resource;
   if (value !== undefined) return children(value);
-  if (error?.absent) {
-    return html`<${Empty} title=${t('Not available')}>${t('This deployment’s version does not offer this yet. Deploy a newer one to have it.')}<//>`;
-  }
   if (error) {
     return html`<${Notice} tone="bad" title=${t('This could not be loaded.')}>
       <p>${wordsOf(error)}</p>
@@ -192,7 +189,6 @@ export function Loaded({ resource, rows, children }) {
 
 export function wordsOf(error) {
   if (error.status === 0) return t('Sluice cannot be reached. Are you offline?');
-  if (error.absent) return t('This deployment’s version does not offer this yet. Deploy a newer one to have it.');
   return error.field && !error.message.includes(error.field) ? `${error.field}: ${error.message}` : error.message;
 }
 

@@ -107,7 +107,6 @@ export default {
   stream: '流式',
   Text: '文本',
   'This could not be loaded.': '加载失败。',
-  'This deployment’s version does not offer this yet. Deploy a newer one to have it.': '当前部署的版本还没有这个功能，部署新版本后即可使用。',
   'This page could not be loaded.': '页面加载失败。',
   Today: '今天',
   Together: '合计',

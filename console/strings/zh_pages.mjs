@@ -6,12 +6,10 @@ export default {
   'For the admin key take a long random text, for example from: openssl rand -hex 24. Keep both in a password manager: without the master key stored accounts cannot be opened.':
     '管理密钥请用一段足够长的随机文本，例如 openssl rand -hex 24 的输出。请把两者都存进密码管理器：没有主密钥就无法打开已保存的账号。',
   'I have set them': '我已设置好',
-  'No admin API': '没有管理 API',
   'Sluice does not answer': 'Sluice 没有应答',
   'The key that seals stored accounts': '加密已存账号的密钥',
   'The key you sign in with here': '在此登录所用的密钥',
   'This deployment has no admin key yet, so nobody can sign in. Run these where you deployed from; each asks for its value:': '此部署还没有管理密钥，所以无人能登录。请在部署的地方运行以下命令，每条都会要求输入值：',
-  'This deployment’s version has no admin API. Deploy a newer one to use the console.': '当前部署的版本没有管理 API，请部署新版本后使用控制台。',
   'This is not the admin key.': '管理密钥不正确。',
   'Two secrets to begin with': '先设置两个密钥',
   'With the admin key of this deployment. It stays in this browser’s memory only until you are in.': '使用此部署的管理密钥。登录后浏览器不会保留它。',

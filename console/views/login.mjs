@@ -47,10 +47,9 @@ function First({ configured, onRetry }) {
 }
 
 function Unreachable({ error, onRetry }) {
-  const absent = error.status === 404;
   return html`<div>
-    <h1>${absent ? t('No admin API') : t('Sluice does not answer')}</h1>
-    <${Notice} tone="bad">${absent ? t('This deployment’s version has no admin API. Deploy a newer one to use the console.') : wordsOf(error)}<//>
+    <h1>${t('Sluice does not answer')}</h1>
+    <${Notice} tone="bad">${wordsOf(error)}<//>
     <${Button} kind="primary" onClick=${onRetry}>${t('Try again')}<//>
   </div>`;
 }

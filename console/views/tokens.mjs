@@ -19,11 +19,10 @@ export default function Tokens({ rest }) {
 function List() {
   const list = useList('tokens', { every: 30_000 });
   const [creating, setCreating] = useState(false);
-  const absent = list.error?.absent;
   return html`<${Page}
     title=${t('Tokens')}
     lead=${t('One for each client, project or person: with its own limits, budget and history.')}
-    actions=${!absent && html`<${Button} kind="primary" onClick=${() => setCreating(true)}>${t('Create a token')}<//>`}
+    actions=${html`<${Button} kind="primary" onClick=${() => setCreating(true)}>${t('Create a token')}<//>`}
   >
     <${Card} flush>
       <${Loaded} resource=${list} rows=${5}>

@@ -16,7 +16,7 @@ export default function Account({ id }) {
   const resource = useResource(`accounts/${encodeURIComponent(id)}`, { every: 15_000 });
   const account = resource.value;
   const back = { href: '#/accounts', label: t('Accounts') };
-  if (resource.error?.status === 404 && !resource.error.absent && !account) {
+  if (resource.error?.status === 404 && !account) {
     return html`<${Page} title=${id} back=${back}><${Empty} title=${t('There is no such account')}>${t('It may have been deleted.')}<//><//>`;
   }
   return html`<${Page} title=${account?.label || id} lead=${account && `${account.provider} · ${id}`} back=${back}

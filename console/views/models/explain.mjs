@@ -35,7 +35,7 @@ export function Explain({ model: first }) {
         <${Choice} label=${t('Asked through')} value=${protocol} onInput=${setProtocol} options=${[['chat', 'OpenAI Chat'], ['responses', 'OpenAI Responses'], ['messages', 'Anthropic Messages'], ['gemini', 'Gemini'], ['ollama', 'Ollama']]} />
         <${Button} kind="primary" type="submit">${t('If asked now …')}<//>
       </form>
-      ${error && html`<${Notice} tone=${error.absent ? 'plain' : 'bad'}>${wordsOf(error)}<//>`} ${answer && html`<${Answer} answer=${answer} />`}
+      ${error && html`<${Notice} tone="bad">${wordsOf(error)}<//>`} ${answer && html`<${Answer} answer=${answer} />`}
       ${!answer && !error && html`<${Empty} title=${t('Ask, and nobody is called')}>${t('You see which accounts would be asked, in which order, and why the others would not.')}<//>`}
     <//>`;
 }

@@ -22,7 +22,7 @@ const TITLES = {
 export default function Request({ id }) {
   const resource = useResource(`usage/${encodeURIComponent(id)}`);
   const back = { href: '#/requests', label: t('Requests') };
-  if (resource.error?.status === 404 && !resource.error.absent) {
+  if (resource.error?.status === 404) {
     return html`<${Page} title=${t('Request')} back=${back}><${Empty} title=${t('There is no such request')}>${t('It may be older than what is kept.')}<//><//>`;
   }
   return html`<${Page} title=${t('Request')} lead=${html`<code>${resource.value?.request || id}</code>`} back=${back}>

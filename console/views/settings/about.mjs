@@ -31,7 +31,7 @@ export function About({ session }) {
     <//>
     <${Card} title=${t('Does everything work?')} actions=${html`<${Button} small onClick=${test}>${t('Check now')}<//>`}>
       <p class="soft">${t('Object, database, key-value store, master key and the way out are measured, which takes a few seconds. No provider is called.')}</p>
-      ${error && html`<div class="spaced"><${Notice} tone=${error.absent ? 'plain' : 'bad'}>${wordsOf(error)}<//></div>`}
+      ${error && html`<div class="spaced"><${Notice} tone="bad">${wordsOf(error)}<//></div>`}
       ${checks.length > 0 && html`<ul class="stack spaced">${checks.map((one) => html`<li><${Badge} tone=${TONES[one.verdict] ?? 'off'}>${t(NAMES[one.name] ?? one.name)}<//> <span class="soft">${one.message}</span></li>`)}</ul>`}
     <//>
   </div>`;

@@ -1,21 +1,17 @@
 // One part of the configuration document, as JSON with the schema's errors at their lines.
 
-import { useResource } from '../../api.mjs';
 import { html, useState } from '../../parts/html.mjs';
 import { useConfig } from '../../parts/config.mjs';
 import { Editor, parse } from '../../parts/editor.mjs';
-import { Button, Card, Code, Empty, Loaded, More } from '../../parts/ui.mjs';
+import { Button, Card, Code, Loaded, More } from '../../parts/ui.mjs';
 import { t } from '../../strings.mjs';
 import { Trial } from './trial.mjs';
 
 export function Section({ part, title, lead, empty, example, tries }) {
   const config = useConfig();
-  const schema = useResource('config/schema');
-  const known = schema.value === undefined || part in (schema.value.properties ?? {});
   return html`<${Card} title=${title}>
     <p class="soft">${lead}</p>
-    ${!known && html`<${Empty} title=${t('Not available')}>${t('This deployment’s version does not offer this yet. Deploy a newer one to have it.')}<//>`}
-    ${known && html`<div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} example=${example} tries=${tries} />`}<//></div>`}
+    <div class="stack spaced"><${Loaded} resource=${config.resource}>${({ revision, document }) => html`<${Form} key=${revision} part=${part} title=${title} config=${config} document=${document} empty=${empty} example=${example} tries=${tries} />`}<//></div>
   <//>`;
 }
 

@@ -18,7 +18,7 @@ export default function Token({ id }) {
   const [rotating, setRotating] = useState(false);
   const token = resource.value;
   const back = { href: '#/tokens', label: t('Tokens') };
-  if (resource.error?.status === 404 && !resource.error.absent && !token) {
+  if (resource.error?.status === 404 && !token) {
     return html`<${Page} title=${id} back=${back}><${Empty} title=${t('There is no such token')}>${t('It may have been deleted.')}<//><//>`;
   }
   const toggle = () => attempt(() => api('PATCH', path, { enabled: !token.enabled }), token.enabled ? t('It is refused from now on.') : t('It may call again.')).then(resource.reload);
