@@ -15,7 +15,12 @@ class Upstream {
   static async start(oauth) {
     const upstream = new Upstream();
     upstream.server = createServer(async (request, response) => {
-      for await (const _ of request);
+      try {
+        for await (const _ of request);
+      } catch {
+        // Whoever asked has died.
+        return;
+      }
       // Lists of models are nobody's concern here.
       if (request.method === 'GET') return void response.writeHead(404).end();
       const access = request.headers.authorization?.replace(/^Bearer /, '');
