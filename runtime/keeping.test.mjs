@@ -1,41 +1,16 @@
 // Captures in the Worker: opt-in, compressed, exported for fine-tuning, and readable by the tools of that trade.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import Ajv from 'ajv/dist/2020.js';
 import { ADMIN_KEY, Sluice, until } from './harness.mjs';
+import { python, run } from './python.mjs';
 
-const run = promisify(execFile);
-const DATASETS = '4.0.0';
-
-/** A Python with the `datasets` package, in a cache; `undefined`, with `t` skipped aloud, where there is none. */
-async function python(t) {
-  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice', `datasets-${DATASETS}`);
-  const skip = (reason) => {
-    console.log(`skipped: ${reason}`);
-    t.skip(reason);
-  };
-  if (process.env.SLUICE_AGENTS === '0') return skip('SLUICE_AGENTS=0 does without datasets');
-  if (!existsSync(folder)) {
-    const part = `${folder}.${process.pid}`;
-    console.log(`Installing datasets ${DATASETS} into ${folder} (once).`);
-    try {
-      await run('python3', ['-m', 'venv', part], { timeout: 60_000 });
-      await run(`${part}/bin/python`, ['-m', 'pip', 'install', '-q', '--retries=0', `datasets==${DATASETS}`], { timeout: 300_000 });
-      renameSync(part, folder);
-    } catch (error) {
-      rmSync(part, { recursive: true, force: true });
-      return skip(`datasets cannot be installed: ${`${error.stderr || error.message}`.trim().split('\n').at(-1)}`);
-    }
-  }
-  return `${folder}/bin/python`;
-}
+const DATASETS = ['datasets==4.0.0'];
 
 /** https://platform.openai.com/docs/api-reference/fine-tuning/chat-input */
 const SCHEMA = {
@@ -201,7 +176,7 @@ test('a thousand conversations export, load in datasets and are what the format 
   const valid = new Ajv({ strict: false }).compile(SCHEMA);
   for (const line of lines) assert.ok(valid(line), `${JSON.stringify(valid.errors?.[0])}: ${JSON.stringify(line)}`);
   assert.equal(valid({ messages: [{ role: 'assistant' }] }), false, 'the schema can refuse');
-  const program = await python(t);
+  const program = await python(t, DATASETS);
   if (program === undefined) return;
   const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,10 +1,8 @@
-// Ollama's own packages against the built Worker: the one for JavaScript always, the one for Python where it is installed.
+// Ollama's own package for JavaScript against the built Worker; `python.test.mjs` has the one for Python.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { before, test } from 'node:test';
-import { promisify } from 'node:util';
 import { Ollama } from 'ollama';
 import { KEY, Sluice } from './harness.mjs';
 
@@ -74,38 +72,4 @@ test('texts become vectors', async () => {
   const { embeddings } = await ollama.embed({ model: 'box/any', input: ['a', 'b'] });
   assert.deepEqual(embeddings, [[0.5, 0], [0.5, -1]]);
   assert.deepEqual((await ollama.embeddings({ model: 'box/any', prompt: 'a' })).embedding, [0.5, 0]);
-});
-
-const PYTHON = `
-import sys
-from ollama import Client, ResponseError
-url, key = sys.argv[1:]
-client = Client(host=url, headers={'authorization': 'Bearer ' + key})
-ask = [{'role': 'user', 'content': 'Hi'}]
-said = '${SAID}'
-assert client.chat('${MODEL}', ask).message.content == said
-assert ''.join(part.message.content for part in client.chat('${MODEL}', ask, stream=True)) == said
-assert client.generate('${MODEL}', 'Hi').response == said
-assert ''.join(part.response for part in client.generate('${MODEL}', 'Hi', stream=True)) == said
-tool = {'type': 'function', 'function': {'name': 'weather', 'parameters': {'type': 'object', 'properties': {'city': {'type': 'string'}}}}}
-calls = client.chat('${MODEL}', ask, tools=[tool]).message.tool_calls
-assert [(call.function.name, call.function.arguments['city']) for call in calls] == [('weather', 'Paris'), ('weather', 'Rome')]
-assert any(model.model == '${MODEL}' for model in client.list().models)
-assert 'tools' in client.show('${MODEL}').capabilities
-assert len(client.embed('box/any', ['a', 'b']).embeddings) == 2
-try:
-    client.chat('nobody-has-this', ask)
-    raise SystemExit('found')
-except ResponseError as error:
-    assert error.status_code == 404
-print('ok')
-`;
-
-test('the package for Python does the same', async (t) => {
-  const python = process.env.SLUICE_PYTHON ?? 'python3';
-  const run = promisify(execFile);
-  if (await run(python, ['-c', 'import ollama']).then(() => false, () => true)) {
-    return t.skip(`${python} has no package ollama; SLUICE_PYTHON may name one that has`);
-  }
-  assert.equal((await run(python, ['-c', PYTHON, sluice.url, KEY])).stdout, 'ok\n');
 });
