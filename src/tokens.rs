@@ -1,13 +1,24 @@
 //! How many tokens a prompt may have, where nobody can be asked. An estimate, and never 0.
 //!
-//! No tokenizer fits every model, and its table would be larger than this program. A script, though, costs about the
-//! same with all of them. Quarters of a token for each character:
+//! No tokenizer fits every model, and its table would be larger than this program. Runs of characters of one kind,
+//! though, cost about the same with all of them. Hundredths of a token for the first character of a run, and for each
+//! that follows it:
 //!
-//! | characters | quarters |
-//! |---|---|
-//! | ASCII | 1 |
-//! | other alphabets: Greek, Cyrillic, Hebrew, Arabic, accented Latin … | 2 |
-//! | from U+0900 up: Indic, Hangul, kana, Han, symbols | 4 |
+//! | characters | first | more |
+//! |---|---|---|
+//! | small letters | 80, behind a capital 0 | 7 |
+//! | capitals | 80 | 85 |
+//! | digits | 105 | 38 |
+//! | other visible ASCII | 72 | 22 |
+//! | tabs, ends of lines | 25 | 0 |
+//! | blanks | 0 | 0 |
+//! | accented Latin | 110 | 110 |
+//! | other alphabets: Greek, Cyrillic, Hebrew, Arabic … | 43 | 43 |
+//! | Indic and Southeast Asian | 52 | 52 |
+//! | from U+1100 up: Hangul, kana, Han, symbols | 84 | 84 |
+//!
+//! `docs/TOKENS.md` has how far off that is. Between an older vocabulary and a newer one it had to choose: texts in
+//! other scripts cost half as much with the newer.
 //!
 //! A turn costs 4 tokens, a tool 12, beside their text; a picture or a document what its protocol says of an ordinary
 //! one. Base64 is never counted as text.
@@ -78,16 +89,64 @@ fn of_media(media: &Media, protocol: Protocol) -> u64 {
     if media.is_image() { image } else { image + 1_500 }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Small,
+    Capital,
+    Digit,
+    Sign,
+    Line,
+    Blank,
+    Accented,
+    Alphabet,
+    Indic,
+    Wide,
+}
+
+impl Sort {
+    fn of(c: char) -> Self {
+        match c {
+            'a'..='z' => Self::Small,
+            'A'..='Z' => Self::Capital,
+            '0'..='9' => Self::Digit,
+            ' ' => Self::Blank,
+            '!'..='~' => Self::Sign,
+            '\0'..='\x7f' => Self::Line,
+            '\u{80}'..='\u{24f}' => Self::Accented,
+            '\u{250}'..='\u{8ff}' => Self::Alphabet,
+            '\u{900}'..='\u{10ff}' => Self::Indic,
+            _ => Self::Wide,
+        }
+    }
+
+    /// Hundredths of a token behind a character of the sort `before`.
+    fn cost(self, before: Self) -> u64 {
+        match (self, before) {
+            (Self::Small, Self::Small | Self::Accented) => 7,
+            (Self::Small, Self::Capital) | (Self::Line, Self::Line) | (Self::Blank, _) => 0,
+            (Self::Capital, Self::Capital) => 85,
+            (Self::Digit, Self::Digit) => 38,
+            (Self::Sign, Self::Sign) => 22,
+            (Self::Small | Self::Capital, _) => 80,
+            (Self::Digit, _) => 105,
+            (Self::Sign, _) => 72,
+            (Self::Line, _) => 25,
+            (Self::Accented, _) => 110,
+            (Self::Alphabet, _) => 43,
+            (Self::Indic, _) => 52,
+            (Self::Wide, _) => 84,
+        }
+    }
+}
+
 pub fn of_text(text: &str) -> u64 {
-    let quarters: u64 = text
-        .chars()
-        .map(|c| match c {
-            '\0'..='\x7f' => 1,
-            '\u{80}'..='\u{8ff}' => 2,
-            _ => 4,
-        })
-        .sum();
-    quarters.div_ceil(4)
+    let mut before = Sort::Blank;
+    let mut hundredths = 0;
+    for sort in text.chars().map(Sort::of) {
+        hundredths += sort.cost(before);
+        before = sort;
+    }
+    ((hundredths + 50) / 100).max(u64::from(hundredths > 0))
 }
 
 /// What a call can use at most, as far as can be said before it is made.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::rig::{CLIENTS, Play, folder, hear, simple_call};
 use super::script::stream;
 use super::upstreams::setups;
-use crate::accounts::{self, Offered};
+use crate::accounts;
 use crate::fault::Millis;
 use crate::ir::Protocol;
 use crate::oauth;
@@ -26,6 +26,7 @@ This table is made of the code (`src/tests/providers.rs` fails when it is stale)
 - **Wires**: what is spoken to the provider, for clients of Chat, Responses, Messages, Gemini and Ollama in this order. A
   client of the same wire is relayed byte for byte.
 - **Quota**: whether the provider tells what is left. **Models**: whether it lists them.
+- **Terms**: what kind of terms an account is under. Read the provider's own before you use it.
 
 A key is made for programs. A sign-in is somebody's subscription, and its terms say with which programs it may be used;
 several providers allow only their own. Which accounts are used this way is between the operator and the provider.
@@ -82,25 +83,51 @@ fn logins(name: &str) -> Vec<String> {
     of_account.map(told).collect()
 }
 
+/// What the terms of the provider are about; not what they say, which changes.
+fn terms(name: &str, keys: bool, logins: bool) -> String {
+    let key = if name == "kimi" { "API key of a subscription for coding" } else { "API key" };
+    let login = "sign-in: one's own account only, other programs may be restricted";
+    [(keys, key), (logins, login)].iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect::<Vec<_>>().join("; ")
+}
+
+fn row(name: &str, keys: &[String], terms: &str, target: &Target) -> String {
+    let told = |is: bool| if is { "yes" } else { "" };
+    let quota = target.upstream.quota_request(target).is_some();
+    let models = target.upstream.models_request(target, None).is_some();
+    let (keys, logins, wires) = (keys.join(", "), logins(name).join("; "), wires(target));
+    let row = format!("| {name} | {keys} | {logins} | {wires} | {} | {} | {terms} |", told(quota), told(models));
+    row.replace("|  |", "| |").replace("|  |", "| |")
+}
+
 fn table() -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("| provider | keys | sign-in | wires | quota | models |\n|---|---|---|---|---|---|\n");
-    let mut offered: Vec<Offered> = accounts::providers();
-    offered.retain(|offered| offered.name != NEWCOMER);
-    offered.sort_by(|a, b| a.name.cmp(&b.name));
-    for Offered { name, needs_base_url, .. } in offered {
-        let target = target(accounts::upstream(&name, None).unwrap(), &name);
-        let mut keys: Vec<String> = accounts::variables(&name).iter().map(|name| format!("`{name}`")).collect();
-        if needs_base_url && !keys.is_empty() {
-            keys.push("and an address".to_owned());
-        }
-        let told = |is: bool| if is { "yes" } else { "" };
-        let quota = target.upstream.quota_request(&target).is_some();
-        let models = target.upstream.models_request(&target, None).is_some();
-        let wires = wires(&target);
-        let (keys, logins) = (keys.join(", "), logins(&name).join("; "));
-        let row = format!("| {name} | {keys} | {logins} | {wires} | {} | {} |", told(quota), told(models));
-        writeln!(text, "{}", row.replace("|  |", "| |").replace("|  |", "| |")).unwrap();
+    text.push_str("| provider | keys | sign-in | wires | quota | models | terms |\n|---|---|---|---|---|---|---|\n");
+    let mut offered: Vec<(String, bool)> =
+        accounts::providers().into_iter().map(|offered| (offered.name, offered.needs_base_url)).collect();
+    // What takes no key is offered by its sign-in alone.
+    offered.extend(oauth::table::PROVIDERS.iter().map(|login| (login.account.to_owned(), false)));
+    offered.retain(|(name, _)| name != NEWCOMER);
+    offered.sort();
+    offered.dedup_by(|later, first| later.0 == first.0);
+    let mut rows: Vec<String> = offered
+        .iter()
+        .map(|(name, needs_base_url)| {
+            let target = target(accounts::upstream(name, None).unwrap(), name);
+            let mut keys: Vec<String> = accounts::variables(name).iter().map(|name| format!("`{name}`")).collect();
+            let terms = terms(name, !keys.is_empty(), !logins(name).is_empty());
+            if *needs_base_url && !keys.is_empty() {
+                keys.push("and an address".to_owned());
+            }
+            row(name, &keys, &terms, &target)
+        })
+        .collect();
+    let bound = accounts::bound();
+    let own = "the deployment's own Cloudflare account";
+    let keys = ["none: the binding `AI`".to_owned()];
+    rows.push(row(&bound.account.provider, &keys, own, &bound.target("@cf/m")));
+    rows.sort();
+    for row in rows {
+        writeln!(text, "{row}").unwrap();
     }
     text
 }
