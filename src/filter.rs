@@ -254,6 +254,18 @@ impl Finder {
         Some(Found { span: end.checked_sub(word.length)?..end, filter, kind: "" })
     }
 
+    /// Whether text waits for a pattern that may yet fit.
+    fn holds_for_patterns(&self) -> bool {
+        self.patterns.iter().any(|(filter, _)| self.action(*filter) != Action::Flag)
+    }
+
+    /// Whether anything that has a shape is to read differently.
+    fn masks_shapes(&self) -> bool {
+        let mut of =
+            self.patterns.iter().map(|(filter, _)| filter).chain(self.personal.iter().map(|(filter, _)| filter));
+        of.any(|filter| self.action(*filter) == Action::Mask)
+    }
+
     /// Patterns and personal data in `text`, of which the first `context` bytes are only there to be looked at.
     fn shapes(&self, text: &str, context: usize, all: &mut Vec<Found>) {
         for (filter, regex) in &self.patterns {

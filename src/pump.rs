@@ -377,6 +377,10 @@ fn is_whole(data: &[u8]) -> bool {
 }
 
 fn element(data: &[u8], sent: &mut bool, out: &mut Vec<u8>) {
+    // A frame that says nothing is no element.
+    if data.trim_ascii().is_empty() {
+        return;
+    }
     out.extend_from_slice(if std::mem::replace(sent, true) { b",\n" } else { b"[" });
     out.extend_from_slice(data);
 }

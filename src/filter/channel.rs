@@ -10,6 +10,10 @@ use crate::protocol::StreamError;
 /// Text that waits, at most: a chain of finds that overlap could go on for ever.
 const WAITING: usize = 4 * WINDOW;
 
+/// What a pattern that holds text back has not seen yet, at most: it looks at the whole window each time, and a token
+/// has four bytes.
+const STRIDE: usize = 32;
+
 pub struct Channel {
     pub key: u64,
     /// Number of the last frame that had a word for it.
@@ -21,6 +25,8 @@ pub struct Channel {
     /// The text from `from` on: a window that has been settled and may still be looked at, and what waits.
     text: String,
     from: u64,
+    /// How much of `text` has been looked at.
+    looked: usize,
     settled: u64,
     /// Words to be masked that are not settled yet.
     words: Vec<(Range<u64>, usize)>,
@@ -37,6 +43,7 @@ impl Channel {
             state: 0,
             text: String::new(),
             from: 0,
+            looked: 0,
             settled: 0,
             words: Vec::new(),
             edits: Vec::new(),
@@ -83,9 +90,12 @@ impl Channel {
     }
 
     pub fn push(&mut self, piece: &str, looks: &Looks) -> Result<(), StreamError> {
-        let old = self.text.len();
         self.text.push_str(piece);
-        self.look(old, piece, looks)?;
+        let waits = looks.finder.as_ref().is_some_and(|finder| finder.holds_for_patterns());
+        if waits && self.text.len() - self.looked < STRIDE {
+            return Ok(());
+        }
+        self.look(looks)?;
         let pending = self.pending(looks);
         self.settle(self.text.len() - pending, looks);
         Ok(())
@@ -93,16 +103,20 @@ impl Channel {
 
     /// Nothing follows: everything is settled, and what comes next is another text.
     pub fn finish(&mut self, looks: &Looks) -> Result<(), StreamError> {
+        self.look(looks)?;
         self.settle(self.text.len(), looks);
         self.state = 0;
         self.from = self.settled;
+        self.looked = 0;
         self.text.clear();
         Ok(())
     }
 
-    /// Find what the new piece completes, and report it.
-    fn look(&mut self, old: usize, piece: &str, looks: &Looks) -> Result<(), StreamError> {
-        let Some(finder) = &looks.finder else { return Ok(()) };
+    /// Find what the new text completes, and report it.
+    fn look(&mut self, looks: &Looks) -> Result<(), StreamError> {
+        let old = std::mem::replace(&mut self.looked, self.text.len());
+        let piece = self.text.get(old..).unwrap_or_default();
+        let Some(finder) = looks.finder.as_ref().filter(|_| !piece.is_empty()) else { return Ok(()) };
         let mut found = Vec::new();
         if let Some(words) = &finder.words {
             let from = self.from + old as u64;
@@ -145,7 +159,7 @@ impl Channel {
             if finder.personal.iter().any(|(filter, _)| holds(*filter)) {
                 pending = pending.max(personal::pending(waiting));
             }
-            if finder.patterns.iter().any(|(filter, _)| holds(*filter)) {
+            if finder.holds_for_patterns() {
                 pending = pending.max(WINDOW);
             }
         }
@@ -183,6 +197,7 @@ impl Channel {
         let keep = if looks.finder.is_some() { until.saturating_sub(WINDOW) } else { until };
         let keep = (0..=keep).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
         self.text.drain(..keep);
+        self.looked = self.looked.saturating_sub(keep);
         self.from += keep as u64;
     }
 
@@ -195,7 +210,9 @@ impl Channel {
         }
         if let Some(finder) = &looks.finder {
             let mut found = Vec::new();
-            finder.shapes(&self.text, offset, &mut found);
+            if finder.masks_shapes() {
+                finder.shapes(&self.text, offset, &mut found);
+            }
             let local = |at: u64| usize::try_from(at.saturating_sub(self.from)).unwrap_or(usize::MAX);
             let word = |(span, filter): &(Range<u64>, usize)| Found {
                 span: local(span.start)..local(span.end),
