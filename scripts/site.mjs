@@ -1,9 +1,9 @@
 // Puts the console where the Worker's assets are taken from: its modules one by one, without their comments and spaces, and
-// their libraries.
+// their libraries. The description of the operator's API lies beside it, under its own address.
 
 import './vendor.mjs';
-import { readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import { fill, listed } from './files.mjs';
@@ -21,3 +21,7 @@ function made(path) {
 }
 
 fill(target, new Map(listed(source).map((path) => [path, made(path)])));
+
+const description = fileURLToPath(new URL('../public/admin/api/openapi.json', import.meta.url));
+mkdirSync(dirname(description), { recursive: true });
+writeFileSync(description, JSON.stringify(JSON.parse(readFileSync(new URL('../docs/openapi.json', import.meta.url), 'utf8'))));

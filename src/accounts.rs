@@ -296,6 +296,7 @@ pub fn canonical(provider: &str) -> String {
 
 /// A provider that an operator can add an account of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "KeyProvider"))]
 pub struct Offered {
     pub name: String,
     /// How an account is made: `key`, `device`, `paste` or `import`.

@@ -11,6 +11,8 @@ mod config;
 mod credential;
 pub mod logins;
 pub mod models;
+#[cfg(test)]
+mod openapi;
 pub mod overview;
 pub mod probe;
 pub mod restore;

@@ -31,6 +31,7 @@ pub enum Thinking {
 /// What a model can be shown, beside text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Modality {
     Image,
     #[serde(rename = "file")]

@@ -55,7 +55,7 @@ pub struct Clients {
     hashes: BTreeMap<String, String>,
     holds: Holds,
     /// Tokens that were deleted, and until when that can be undone.
-    discarded: Vec<(Token, Millis)>,
+    discarded: Vec<(Token, Used, Millis)>,
     unsaved: BTreeSet<rows::Key>,
 }
 
@@ -80,6 +80,7 @@ struct Client {
 /// In the budget's window, or since ever for a token that has no budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Used {
     /// When the window began.
     pub since: Millis,
@@ -92,6 +93,7 @@ pub struct Used {
 
 /// A token and how it stands, for the operator: no hash.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Token"))]
 pub struct View {
     pub id: String,
     #[serde(flatten)]
@@ -210,22 +212,31 @@ impl Clients {
 
     /// [`Clients::remove`], and keep it for a while.
     pub fn discard(&mut self, id: &str, now: Millis) -> Option<()> {
+        let used = self.clients.get(id)?.used;
         let removed = self.remove(id)?;
-        self.discarded.retain(|(_, until)| *until > now);
+        self.discarded.retain(|(_, _, until)| *until > now);
         if self.discarded.len() >= DISCARDED {
             self.discarded.remove(0);
         }
-        self.discarded.push((removed, now.plus(UNDO)));
+        self.discarded.push((removed, used, now.plus(UNDO)));
         Some(())
     }
 
     /// Bring a discarded token back. Whether there was one.
     pub fn undo(&mut self, id: &str, now: Millis) -> bool {
-        let Some(at) = self.discarded.iter().position(|(token, until)| token.id == id && *until > now) else {
+        let Some(at) = self.discarded.iter().position(|(token, _, until)| token.id == id && *until > now) else {
             return false;
         };
-        let (token, _) = self.discarded.remove(at);
-        self.restore(token).is_ok()
+        let (token, used, _) = self.discarded.remove(at);
+        if self.restore(token).is_err() {
+            return false;
+        }
+        // A budget is not made whole by deleting its token; calls that end meanwhile are not among this.
+        if let Some(client) = self.clients.get_mut(id) {
+            client.used = used;
+            self.unsaved.insert(rows::Key::Used(id.to_owned()));
+        }
+        true
     }
 
     /// Bring back what [`Clients::remove`] took, unless somebody has its place or its key by now.

@@ -9,6 +9,7 @@ use crate::json::JsonError;
 /// Milliseconds since the Unix epoch. The core never reads a clock; time is an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Millis(pub u64);
 
 impl Millis {

@@ -35,6 +35,7 @@ const SEALED_AS: &str = "login";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LoginKind"))]
 pub enum Kind {
     Device,
     Paste,
@@ -107,6 +108,7 @@ pub struct Signed {
 
 /// What the console shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Login"))]
 pub struct View {
     pub id: String,
     pub provider: String,

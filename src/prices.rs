@@ -112,6 +112,7 @@ pub enum Unknown {
 /// How a cost was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Basis {
     /// The shipped table.
     #[default]

@@ -16,6 +16,7 @@ use crate::upstream::pattern;
 /// What a request needs of a model, as far as its bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Needs {
     #[serde(skip_serializing_if = "is_false")]
     pub tools: bool,

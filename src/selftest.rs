@@ -51,6 +51,7 @@ pub struct Measured {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CheckVerdict"))]
 pub enum Verdict {
     Good,
     /// It works, and costs something that the sentence names.
@@ -61,6 +62,7 @@ pub enum Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Check {
     pub name: &'static str,
     pub value: Option<f64>,
@@ -70,6 +72,7 @@ pub struct Check {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     pub version: &'static str,
     pub checks: Vec<Check>,

@@ -22,6 +22,7 @@ pub fn show(control: &Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> 
 
 /// An account as it is shown.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Account"))]
 pub struct View<'a> {
     id: &'a str,
     provider: &'a str,
@@ -55,6 +56,7 @@ pub struct View<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AccountState"))]
 struct State {
     /// `ready`, `probing`, `cooling`, `off`, `sign_in` or `locked`.
     name: &'static str,
@@ -69,6 +71,7 @@ struct State {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Resting {
     model: String,
     until: Option<Millis>,
@@ -79,6 +82,7 @@ struct Resting {
 
 /// What `why` says, for those who say it in other words.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Reason {
     cause: Cause,
     /// Milliseconds that the provider named.
@@ -204,6 +208,7 @@ pub fn list(control: &Control, request: &Request<'_>) -> Result<Reply, Failure> 
 /// What an operator says of an account; what is absent stays as it is.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AccountChange"))]
 pub struct Change {
     pub id: Option<String>,
     pub provider: Option<String>,
@@ -457,14 +462,16 @@ pub fn undo(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failu
     Ok(reply.with(Effect::Mirror { account: id.to_owned() }).with(asked.audit("account.restore", id, "")))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Rest {
+    seconds: u64,
+    #[serde(default)]
+    model: Option<String>,
+}
+
 pub fn cool(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Rest {
-        seconds: u64,
-        #[serde(default)]
-        model: Option<String>,
-    }
     let Asked { request, id, .. } = *asked;
     found(control, id, request.now)?;
     let Rest { seconds, model } = request.read()?;

@@ -28,6 +28,7 @@ pub fn verify(request: &Request<'_>) -> Result<Outcome, Failure> {
 
 /// What a check found.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AuditVerdict"))]
 pub struct Verdict {
     ok: bool,
     checked: usize,

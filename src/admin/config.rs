@@ -53,15 +53,18 @@ pub fn show(control: &Control) -> Reply {
     Reply::json(200, &json!({"revision": config.revision, "document": config.document}))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Replacement {
+    revision: u64,
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
+    document: Json,
+}
+
 pub fn replace(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
     let Asked { request, actor, .. } = *asked;
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        revision: u64,
-        document: Json,
-    }
-    let Wanted { revision, document } = request.read()?;
+    let Replacement { revision, document } = request.read()?;
     let replaced = config::read(document.get().as_bytes())
         .map_err(Refused::Wrong)
         .and_then(|document| control.configure(|config| config.replace(revision, document, actor, request.now)));
@@ -83,21 +86,24 @@ fn wrong(problems: &[Problem]) -> Reply {
     Reply::json(422, &json!({"error": error, "problems": problems}))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ExplainQuestion"))]
+pub struct Question {
+    model: String,
+    #[serde(default)]
+    protocol: Option<Protocol>,
+    #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    preferences: Option<Preferences>,
+    #[serde(default)]
+    needs: Needs,
+}
+
 /// `/admin/api/route/explain`: whom a call would go to, and why, without calling anybody.
 pub fn explain(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Question {
-        model: String,
-        #[serde(default)]
-        protocol: Option<Protocol>,
-        #[serde(default)]
-        provider: Option<String>,
-        #[serde(default)]
-        preferences: Option<Preferences>,
-        #[serde(default)]
-        needs: Needs,
-    }
     let question: Question = request.read()?;
     let inquiry = Inquiry {
         provider: question.provider,

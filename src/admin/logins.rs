@@ -12,7 +12,8 @@ use crate::oauth;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LoginWanted"))]
+pub struct Wanted {
     provider: String,
     /// The provider's first, if it has several.
     kind: Option<Kind>,
@@ -24,7 +25,8 @@ struct Wanted {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pasted {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LoginPasted"))]
+pub struct Pasted {
     text: String,
 }
 
@@ -69,6 +71,7 @@ pub fn paste(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Outcome, Fa
 
 /// A sign-in that can be begun here, or an account that can be imported.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SignIn"))]
 pub struct Offered {
     name: &'static str,
     title: &'static str,

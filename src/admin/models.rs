@@ -15,7 +15,8 @@ use crate::models::lists::Source;
 use crate::prices::{Basis, Found, Price, Sold};
 
 #[derive(Serialize)]
-struct Offered {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Model"))]
+pub struct Offered {
     id: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     provider: String,
@@ -34,6 +35,7 @@ struct Offered {
 
 /// Micro-dollars per million tokens.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ModelPrice"))]
 struct Shown {
     input: u64,
     cache_read: u64,
@@ -91,7 +93,8 @@ pub fn models(control: &mut Control, request: &Request<'_>) -> Result<Reply, Fai
 
 /// Where names are known from.
 #[derive(Serialize)]
-struct Read<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ModelList"))]
+pub struct Read<'a> {
     provider: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_url: Option<&'a str>,
@@ -118,15 +121,17 @@ impl<'a> Read<'a> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Refresh {
+    #[serde(default)]
+    provider: Option<String>,
+}
+
 /// `models/refresh`: all, or only the provider named in the body.
 pub fn ask_providers(control: &Control, request: &Request<'_>) -> Result<Outcome, Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Asked {
-        #[serde(default)]
-        provider: Option<String>,
-    }
-    let Asked { provider } = request.read()?;
+    let Refresh { provider } = request.read()?;
     let Some(name) = provider else { return Ok(Outcome::Errand(Errand::Survey(Whose::All))) };
     let provider = accounts::canonical(&name);
     if !control.setups().any(|setup| setup.account.provider == provider) {

@@ -17,6 +17,7 @@ const HOUR_MS: u64 = 3_600_000;
 const TOP: usize = 20;
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Overview {
     days: u64,
     /// Midnight UTC, when the first of the days began.
@@ -43,6 +44,7 @@ pub struct Overview {
 
 /// What is given up today so that calls go on.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Guard {
     stage: Stage,
     /// Since when. It ends with the day, at midnight UTC.
@@ -51,6 +53,7 @@ pub struct Guard {
 
 /// How many accounts are in which state.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AccountCounts"))]
 pub struct Accounts {
     total: u64,
     well: u64,
@@ -65,6 +68,7 @@ pub struct Accounts {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Numbers {
     requests: u64,
     /// Calls that nobody answered to the end.
@@ -82,6 +86,7 @@ pub struct Numbers {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Totals {
     #[serde(flatten)]
     numbers: Numbers,
@@ -93,6 +98,7 @@ pub struct Totals {
 
 /// Milliseconds until the first words of streams. Percentiles are known to within a sixteenth of themselves.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ttft {
     count: u64,
     mean: Option<u64>,
@@ -103,6 +109,7 @@ pub struct Ttft {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Step {
     at: Millis,
     #[serde(flatten)]
@@ -111,6 +118,7 @@ pub struct Step {
 
 /// One model, token or account. Its id is empty for calls that had none: the operator's own key, or nobody was asked.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Top {
     id: String,
     /// For people.
@@ -125,6 +133,7 @@ pub struct Top {
 
 /// Calls that were refused before anybody was asked.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Denied {
     total: u64,
     /// Those that the usage log has no row for.

@@ -54,14 +54,16 @@ pub fn account(control: &Control, id: &str, now: Millis) -> Reply {
     found(control, id, now).map_or_else(|failure| Reply::failure(&failure), |view| Reply::json(200, &view))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TestWanted"))]
+pub struct Wanted {
+    #[serde(default)]
+    model: Option<String>,
+}
+
 /// The model that the operator names, or else any that the account is known to have.
 fn model(control: &Control, request: &Request<'_>, id: &str) -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        #[serde(default)]
-        model: Option<String>,
-    }
     let Wanted { model } = request.read()?;
     let known = || {
         let setup = control.setup(id)?;

@@ -11,15 +11,17 @@ use crate::control::copies::Recalled;
 use crate::fault::{Failure, Millis};
 use crate::ledger::Change;
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RestoreWanted"))]
+pub struct Wanted {
+    #[serde(default)]
+    cursor: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
 pub fn begin(asked: &Asked<'_, '_>) -> Result<Outcome, Failure> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        #[serde(default)]
-        cursor: Option<String>,
-        #[serde(default)]
-        dry_run: bool,
-    }
     let Wanted { cursor, dry_run: dry } = asked.request.read()?;
     Ok(Outcome::Errand(Errand::Recall { cursor, dry, actor: asked.actor.to_owned() }))
 }

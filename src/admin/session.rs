@@ -43,11 +43,13 @@ pub fn sign_out(control: &mut Control, request: &Request<'_>) -> Reply {
     Reply { headers: vec![("set-cookie", set_cookie("", 0))], ..Reply::nothing() }
 }
 
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Credentials {
+    key: String,
+}
+
 pub fn sign_in(control: &mut Control, request: &Request<'_>) -> Result<Reply, Failure> {
-    #[derive(Deserialize)]
-    struct Credentials {
-        key: String,
-    }
     same_origin(request)?;
     let Credentials { key } = request.read()?;
     check_key(control, request, &key)?;

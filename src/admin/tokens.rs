@@ -91,14 +91,16 @@ pub fn change(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Fai
     Ok(Reply::json(200, &view).with(asked.audit("token.change", id, said)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Rotation {
+    #[serde(default)]
+    keep_hours: u64,
+}
+
 pub fn rotate(control: &mut Control, asked: &Asked<'_, '_>) -> Result<Reply, Failure> {
     let Asked { request, id, .. } = *asked;
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Rotation {
-        #[serde(default)]
-        keep_hours: u64,
-    }
     let Rotation { keep_hours } = request.read()?;
     if keep_hours > LONGEST_HOURS {
         return Err(Failure::invalid("keep_hours", format!("more than {LONGEST_HOURS}")));

@@ -20,7 +20,8 @@ const FORMAT: &str = "sluice-backup-1";
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Incoming {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Incoming {
     format: Option<String>,
     accounts: Vec<Map<String, Value>>,
     tokens: Vec<Map<String, Value>>,
@@ -29,7 +30,8 @@ struct Incoming {
 
 /// What became of one item.
 #[derive(Serialize)]
-struct Taken {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Taken {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     name: String,

@@ -17,7 +17,8 @@ use crate::rules::Rule;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TrialQuestion"))]
+pub struct Question {
     /// As the client names it.
     model: String,
     #[serde(default)]
@@ -27,9 +28,12 @@ struct Question {
     token: Option<String>,
     /// In the place of those that are stored.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Vec<serde_json::Value>>"))]
     rules: Option<Vec<Rule>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Vec<serde_json::Value>>"))]
     filters: Option<Vec<Filter>>,
+    #[cfg_attr(test, schemars(with = "serde_json::Map<String, serde_json::Value>"))]
     request: Json,
     /// What the provider would say.
     #[serde(default)]

@@ -46,6 +46,7 @@ pub struct Previous {
 /// What the operator says of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TokenTerms"))]
 pub struct Terms {
     /// For people.
     pub name: String,
@@ -103,6 +104,7 @@ impl Default for Terms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Requests a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +125,7 @@ impl Limits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Budget {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro: Option<Micro>,
@@ -141,6 +144,7 @@ fn is_zero(offset: &i16) -> bool {
 /// Derived whenever it is asked for, so that it cannot be stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TokenState"))]
 pub enum State {
     Active,
     Disabled,

@@ -14,6 +14,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetWindow"))]
 pub enum Window {
     /// Five hours from the first call after the last window.
     #[serde(rename = "5h")]

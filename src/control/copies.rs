@@ -18,6 +18,7 @@ pub struct Copies(BTreeSet<String>);
 
 /// What becomes of one copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Recalled {
     pub id: String,
     /// `add` or `update`; `skip`, where what is here is as new; `refuse`.

@@ -38,6 +38,7 @@ pub struct Survey {
 
 /// What was asked, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Surveyed {
     pub provider: String,
     pub account: String,

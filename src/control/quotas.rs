@@ -23,6 +23,7 @@ pub enum Meter {
 /// What is given up, each beside those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Stage {
     /// Nothing.
     #[default]
@@ -121,6 +122,7 @@ pub struct Quotas([u64; LIMITS.len()]);
 
 /// One quota as it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quota {
     pub name: &'static str,
     pub used: u64,

@@ -9,6 +9,7 @@ use crate::fault::Millis;
 
 /// What an operator did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AuditChange"))]
 pub struct Change {
     pub at: Millis,
     pub actor: String,
@@ -22,6 +23,7 @@ pub struct Change {
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AuditLine"))]
 pub struct Link {
     pub seq: u64,
     #[serde(flatten)]

@@ -23,6 +23,7 @@ const TIERS: usize = 8;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Prices"))]
 pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Policy>,
@@ -34,6 +35,7 @@ pub struct Document {
 /// `"deny"`, `"zero"`, or `{"fallback": price}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UnknownPrice"))]
 pub enum Policy {
     Deny,
     Zero,
@@ -42,6 +44,7 @@ pub enum Policy {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Price"))]
 pub struct Written {
     pub input: u64,
     pub output: u64,
@@ -61,6 +64,7 @@ pub struct Written {
 /// What all tokens of a call cost whose prompt has more than `over`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PriceTier"))]
 pub struct WrittenTier {
     pub over: u64,
     pub input: u64,

@@ -135,6 +135,7 @@ pub struct Traits {
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     pub path: String,
     pub message: String,

@@ -20,6 +20,7 @@ pub struct Listing {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Offer {
     /// As the provider takes it.
     pub id: String,

@@ -9,6 +9,7 @@ use crate::json;
 
 /// One allowance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Allowance"))]
 pub struct Window {
     /// `5 hours`, `7 days: opus`, a model's name.
     pub name: String,

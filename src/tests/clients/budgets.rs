@@ -162,3 +162,20 @@ fn a_budget_costs_three_rows_a_call_and_none_costs_one_a_minute() {
     assert_eq!(rows(json!({"budget": {"micro": 100}})), (2, 1, 2));
     assert_eq!(rows(json!({})), (1, 0, 0));
 }
+
+#[test]
+fn a_token_that_is_brought_back_has_used_what_it_had() {
+    let (mut clients, id) = clients(json!({"budget": {"micro": 100, "window": "total"}}));
+    let mut store = Store::default();
+    call(&mut clients, &id, 100, 1, 0).unwrap();
+    clients.settle(1, 100, 10, at(1));
+    store.save(&mut clients);
+    clients.discard(&id, at(2)).unwrap();
+    store.save(&mut clients);
+    assert!(clients.undo(&id, at(3)));
+    store.save(&mut clients);
+    for clients in [clients, store.restart()] {
+        assert_eq!(used(&clients, &id, 4), 100);
+        assert_eq!(clients.view(&id, at(4)).unwrap().state, State::Exhausted);
+    }
+}
