@@ -29,6 +29,7 @@ const COMMANDS = {
   'scripts/import': ['runtime/moving.test.mjs', /'scripts\/import'/],
   [FIRST_CALL]: ['runtime/readme.test.mjs', /the first call of the README is answered/],
   'curl -X POST "$SLUICE_URL/admin/api/selftest" -H "authorization: Bearer $SLUICE_ADMIN_KEY"': ['runtime/selftest.test.mjs', /POST selftest/],
+  'curl "$SLUICE_URL/admin/api/overview?days=1" -H "authorization: Bearer $SLUICE_ADMIN_KEY"': ['runtime/guard.test.mjs', /GET overview/],
   'scripts/import --dry-run': ['runtime/import.test.mjs', /'--dry-run'/],
   'npx wrangler secret put SLUICE_API_KEY': 'the same with another name',
   'git pull && scripts/deploy':

@@ -220,8 +220,15 @@ impl Core {
         count(Meter::D1RowsWritten, used.written);
         count(Meter::D1RowsRead, used.read);
         let stage = control.lately().stage(now());
-        if self.stage.replace(stage) != stage {
-            worker::console_warn!(r#"{{"event":"quota","stage":"{}"}}"#, stage.word());
+        if self.stage.replace(stage) == stage {
+            return;
+        }
+        worker::console_warn!(r#"{{"event":"quota","stage":"{}"}}"#, stage.word());
+        let rows = control.tallied();
+        drop(control);
+        // At once: whoever comes after a crash is to spare as much.
+        if let Err(error) = self.write(rows) {
+            worker::console_error!("the sums of the day: {error}");
         }
     }
 

@@ -17,7 +17,7 @@ Made of the routes and types of the program, as [openapi.json](openapi.json) is,
 - **Times** are milliseconds since 1970, **money** is whole micro-dollars.
 
 ```sh
-curl -H \"Authorization: Bearer $SLUICE_ADMIN_KEY\" https://your-worker.workers.dev/admin/api/overview?days=1
+curl \"$SLUICE_URL/admin/api/overview?days=1\" -H \"authorization: Bearer $SLUICE_ADMIN_KEY\"
 ```
 ";
 
